@@ -1,0 +1,208 @@
+//! The one vocabulary of every face: what can be asked of the array, and what it answers.
+//!
+//! A face (JSON lines, REST) turns bytes into a [`Command`] and a [`Reply`] into bytes;
+//! [`execute`](crate::execute) gives each command its one meaning. Nothing here knows a protocol.
+
+use std::fmt;
+
+/// What can be asked of the array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Is anybody there?
+    Ping,
+    /// Is the server taking new work? Refused with [`ErrorCode::ShuttingDown`] once it is not.
+    Ready,
+    /// Adds all of `values` at one instant, or none.
+    Add {
+        /// The batch, in the order in which it was sent.
+        values: Vec<i64>,
+        /// What the reply shows besides the two counts.
+        show: Show,
+    },
+    /// The whole array, ascending.
+    Array,
+    /// How many elements there are.
+    Count,
+    /// Removes every element.
+    Clear,
+}
+
+/// What the reply to an add shows besides how many were added and how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// Nothing more.
+    Count,
+    /// The batch, sorted.
+    Batch,
+    /// The whole array, sorted, the batch included.
+    Array,
+}
+
+impl Show {
+    /// The value that this name stands for in requests on every face.
+    pub fn from_name(name: &str) -> Option<Show> {
+        match name {
+            "count" => Some(Show::Count),
+            "batch" => Some(Show::Batch),
+            "array" => Some(Show::Array),
+            _ => None,
+        }
+    }
+}
+
+/// What a command answers.
+#[derive(Debug)]
+pub enum Reply {
+    /// To [`Command::Ping`].
+    Pong,
+    /// To [`Command::Ready`].
+    Ready,
+    /// To [`Command::Add`].
+    Added {
+        /// The length of the batch.
+        added: usize,
+        /// The length of the array in a snapshot that includes the batch.
+        count: usize,
+        /// What was asked for by [`Show`]; none for [`Show::Count`].
+        values: Option<ValueStream>,
+    },
+    /// To [`Command::Array`].
+    Array {
+        /// How many values the stream yields.
+        count: usize,
+        /// The array at one instant.
+        values: ValueStream,
+    },
+    /// To [`Command::Count`].
+    Count(usize),
+    /// To [`Command::Clear`]: the exact number of elements removed.
+    Removed(u64),
+    /// The command was refused and changed nothing.
+    Error(Error),
+}
+
+/// A stream of values, pulled by the chunk so that dynamic dispatch costs nothing a value.
+pub trait Values {
+    /// Writes the next values to the front of `out` and returns how many there were.
+    ///
+    /// Zero for a non-empty `out` says that the stream has ended; so does every later call.
+    fn fill(&mut self, out: &mut [i64]) -> usize;
+}
+
+impl Values for std::vec::IntoIter<i64> {
+    fn fill(&mut self, out: &mut [i64]) -> usize {
+        let ready = self.as_slice();
+        let n = ready.len().min(out.len());
+        out[..n].copy_from_slice(&ready[..n]);
+        if n > 0 {
+            self.nth(n - 1);
+        }
+        n
+    }
+}
+
+/// The values of a reply, not yet read.
+pub struct ValueStream(Box<dyn Values + Send>);
+
+impl ValueStream {
+    /// Wraps a source of values.
+    pub fn new(values: impl Values + Send + 'static) -> ValueStream {
+        ValueStream(Box::new(values))
+    }
+}
+
+impl Values for ValueStream {
+    fn fill(&mut self, out: &mut [i64]) -> usize {
+        self.0.fill(out)
+    }
+}
+
+impl fmt::Debug for ValueStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ValueStream")
+    }
+}
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// The kind, for programs.
+    pub code: ErrorCode,
+    /// The reason, for people: one line.
+    pub message: String,
+}
+
+impl Error {
+    /// An error of this kind with this reason.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Error {
+        Error { code, message: message.into() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.name(), self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The kinds of refusal that all faces share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// The request is no JSON at all.
+    BadJson,
+    /// The request is well-formed and does not mean anything.
+    BadRequest,
+    /// There is no such operation.
+    UnknownOp,
+    /// The request is larger than the server takes.
+    TooLarge,
+    /// The request was not complete in time.
+    Timeout,
+    /// The server holds as many connections as it may.
+    TooManyConnections,
+    /// The server is going down.
+    ShuttingDown,
+}
+
+impl ErrorCode {
+    /// The name by which programs know it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorCode::BadJson => "bad_json",
+            ErrorCode::BadRequest => "bad_request",
+            ErrorCode::UnknownOp => "unknown_op",
+            ErrorCode::TooLarge => "too_large",
+            ErrorCode::Timeout => "timeout",
+            ErrorCode::TooManyConnections => "too_many_connections",
+            ErrorCode::ShuttingDown => "shutting_down",
+        }
+    }
+
+    /// Whether the connection ends after an error of this kind.
+    pub fn closes(self) -> bool {
+        matches!(
+            self,
+            ErrorCode::TooLarge
+                | ErrorCode::Timeout
+                | ErrorCode::TooManyConnections
+                | ErrorCode::ShuttingDown
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vec_streams_in_pieces_and_stays_ended() {
+        let mut stream = ValueStream::new(vec![1, 2, 3].into_iter());
+        let mut out = [0; 2];
+        assert_eq!((stream.fill(&mut out), out), (2, [1, 2]));
+        assert_eq!((stream.fill(&mut out), out[0]), (1, 3));
+        assert_eq!(stream.fill(&mut out), 0);
+        assert_eq!(stream.fill(&mut out), 0);
+    }
+}

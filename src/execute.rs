@@ -1,0 +1,52 @@
+//! What each command means: the only place where meaning meets data.
+
+use crate::command::{Command, Reply, Show, ValueStream, Values};
+use crate::store::{Range, Writer};
+
+/// Carries out one command and returns its reply.
+///
+/// The array changes, if at all, before this returns; a reply that streams values shows a snapshot
+/// taken before it returns.
+///
+/// ```
+/// use sortd::command::{Command, Reply, Show};
+///
+/// let mut writer = sortd::store::SortedMultiset::new().writer();
+/// let add = Command::Add { values: vec![5, 3], show: Show::Count };
+/// let reply = sortd::execute::execute(&mut writer, add);
+/// assert!(matches!(reply, Reply::Added { added: 2, count: 2, values: None }));
+/// ```
+pub fn execute(writer: &mut Writer, command: Command) -> Reply {
+    match command {
+        Command::Ping => Reply::Pong,
+        Command::Ready => Reply::Ready,
+        Command::Add { values, show } => add(writer, values, show),
+        Command::Array => {
+            let snapshot = writer.set().snapshot();
+            Reply::Array { count: snapshot.len(), values: ValueStream::new(snapshot.iter()) }
+        }
+        Command::Count => Reply::Count(writer.set().len()),
+        Command::Clear => Reply::Removed(writer.set().clear()),
+    }
+}
+
+fn add(writer: &mut Writer, mut values: Vec<i64>, show: Show) -> Reply {
+    writer.add(&values);
+    let added = values.len();
+    let snapshot = writer.set().snapshot();
+    let values = match show {
+        Show::Count => None,
+        Show::Batch => {
+            values.sort_unstable();
+            Some(ValueStream::new(values.into_iter()))
+        }
+        Show::Array => Some(ValueStream::new(snapshot.iter())),
+    };
+    Reply::Added { added, count: snapshot.len(), values }
+}
+
+impl Values for Range {
+    fn fill(&mut self, out: &mut [i64]) -> usize {
+        Range::fill(self, out)
+    }
+}

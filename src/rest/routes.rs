@@ -1,0 +1,166 @@
+//! Which request asks for which command, and how its reply is presented.
+
+use rouille::{Request, Response, router};
+
+use crate::command::{Command, Reply, Show};
+use crate::json::JsonDocument;
+
+use super::{problem, representation};
+
+/// What `GET /` answers.
+const PAGE: &str = include_str!("page.txt");
+
+/// The methods that any route takes; `HEAD` goes wherever `GET` does.
+const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
+
+/// More parameters than any route takes: bounds the search for repeated ones.
+const MAX_PARAMETERS: usize = 16;
+
+/// The range of the integer that a `POST` without a body adds, as the classic exercise has it.
+const RANDOM_VALUES: std::ops::RangeInclusive<i64> = 1000..=10_000;
+
+/// A method and a path that mean something.
+#[derive(Clone, Copy)]
+enum Route {
+    Page,
+    Livez,
+    Readyz,
+    GetArray,
+    PostArray,
+    DeleteArray,
+    GetCount,
+}
+
+#[expect(clippy::question_mark, reason = "the macro's expansion")]
+fn route(request: &Request) -> Option<Route> {
+    router!(request,
+        (GET) ["/"] => { Some(Route::Page) },
+        (GET) ["/livez"] => { Some(Route::Livez) },
+        (GET) ["/readyz"] => { Some(Route::Readyz) },
+        (GET) ["/array"] => { Some(Route::GetArray) },
+        (POST) ["/array"] => { Some(Route::PostArray) },
+        (DELETE) ["/array"] => { Some(Route::DeleteArray) },
+        (GET) ["/array/count"] => { Some(Route::GetCount) },
+        // The names of the classic exercise.
+        (GET) ["/get_array"] => { Some(Route::GetArray) },
+        (POST) ["/add_value"] => { Some(Route::PostArray) },
+        (DELETE) ["/clean_array"] => { Some(Route::DeleteArray) },
+        _ => None
+    )
+}
+
+/// How the reply to a request is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presentation {
+    /// As an object.
+    Object,
+    /// As an object that tells of something created.
+    Created,
+    /// As the bare array.
+    Array,
+    /// As the word `ok`.
+    Health,
+}
+
+/// The command that a request asks for, or the response to one that is refused or needs none.
+///
+/// Reads at most `max_body_bytes` of the body.
+pub fn parse(
+    request: &Request,
+    max_body_bytes: usize,
+) -> Result<(Presentation, Command), Response> {
+    // rouille's router knows no HEAD.
+    let found = if request.method() == "HEAD" {
+        route(&Request::fake_http("GET", request.raw_url(), vec![], vec![]))
+    } else {
+        route(request)
+    };
+    let Some(route) = found else { return Err(not_routed(request)) };
+    let mut query = Query::parse(request)?;
+    let parsed = match route {
+        Route::Page => Err(representation::text(PAGE)),
+        Route::Livez => Err(representation::text("ok\n")),
+        Route::Readyz => Ok((Presentation::Health, Command::Ready)),
+        Route::GetArray => Ok((Presentation::Array, Command::Array)),
+        Route::PostArray => {
+            let show = query.take_show()?;
+            let values = representation::read_values(request, max_body_bytes)?;
+            let values = values.unwrap_or_else(|| vec![rand::random_range(RANDOM_VALUES)]);
+            Ok((Presentation::Created, Command::Add { values, show }))
+        }
+        Route::DeleteArray => Ok((Presentation::Object, Command::Clear)),
+        Route::GetCount => Ok((Presentation::Object, Command::Count)),
+    };
+    query.finish()?;
+    parsed
+}
+
+/// The response to a request that no route takes.
+fn not_routed(request: &Request) -> Response {
+    let path = request.raw_url().split('?').next().unwrap_or_default();
+    let takes =
+        |method: &&'static str| route(&Request::fake_http(*method, path, vec![], vec![])).is_some();
+    let mut allowed: Vec<&str> = METHODS.iter().copied().filter(|method| takes(method)).collect();
+    if allowed.is_empty() {
+        return problem::not_found(path);
+    }
+    if allowed[0] == "GET" {
+        allowed.insert(1, "HEAD");
+    }
+    problem::method_not_allowed(allowed.join(", "))
+}
+
+/// The query parameters of a request. What a route does not take is refused.
+struct Query {
+    parameters: Vec<(String, String)>,
+}
+
+impl Query {
+    fn parse(request: &Request) -> Result<Query, Response> {
+        let mut parameters: Vec<(String, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(request.raw_query_string().as_bytes()) {
+            if parameters.iter().any(|(known, _)| *known == name) {
+                return Err(problem::bad_request(&format!("the parameter {name:?} is repeated")));
+            }
+            if parameters.len() == MAX_PARAMETERS {
+                return Err(problem::bad_request("there are too many parameters"));
+            }
+            parameters.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Query { parameters })
+    }
+
+    fn take(&mut self, name: &str) -> Option<String> {
+        let index = self.parameters.iter().position(|(known, _)| known == name)?;
+        Some(self.parameters.swap_remove(index).1)
+    }
+
+    fn take_show(&mut self) -> Result<Show, Response> {
+        let Some(name) = self.take("reply") else { return Ok(Show::Batch) };
+        let refusal = "the parameter \"reply\" is count, batch or array";
+        Show::from_name(&name).ok_or_else(|| problem::bad_request(refusal))
+    }
+
+    /// Refuses what is left.
+    fn finish(self) -> Result<(), Response> {
+        match self.parameters.first() {
+            None => Ok(()),
+            Some((name, _)) => {
+                Err(problem::bad_request(&format!("there is no parameter {name:?} here")))
+            }
+        }
+    }
+}
+
+/// The response that shows a reply.
+pub fn respond(presentation: Presentation, reply: Reply) -> Response {
+    match (presentation, reply) {
+        (_, Reply::Error(error)) => problem::of_error(&error),
+        (Presentation::Health, _) => representation::text("ok\n"),
+        (Presentation::Array, Reply::Array { values, .. }) => {
+            representation::array(JsonDocument::new("", values, "\n"))
+        }
+        (Presentation::Created, reply) => representation::object(201, reply),
+        (Presentation::Object | Presentation::Array, reply) => representation::object(200, reply),
+    }
+}

@@ -1,0 +1,199 @@
+//! JSON lines: one request a line, one reply a line.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::{Buf, BytesMut};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+
+use crate::command::{Command, Error, ErrorCode, Reply, Show};
+use crate::json::{self, Integers, JsonDocument};
+
+/// What came of the bytes so far.
+#[derive(Debug, PartialEq)]
+pub enum Decoded {
+    /// No whole line yet.
+    Incomplete,
+    /// A request, taken off the input.
+    Request(Shape, Command),
+    /// A line that is no request, taken off the input. See [`ErrorCode::closes`] for whether there
+    /// can be another one.
+    Refused(Error),
+}
+
+/// The form of a request, which its reply follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A bare array: an add, answered with the bare whole array.
+    Classic,
+    /// An object that names an operation, answered with an object.
+    Object,
+}
+
+/// Cuts a stream of bytes into requests.
+#[derive(Debug)]
+pub struct Decoder {
+    max_request_bytes: usize,
+    /// How much of the input is known to hold no line end.
+    scanned: usize,
+}
+
+impl Decoder {
+    /// A decoder for lines of up to `max_request_bytes`, line end not counted.
+    pub fn new(max_request_bytes: usize) -> Decoder {
+        Decoder { max_request_bytes, scanned: 0 }
+    }
+
+    /// Takes the next request off the input. `at_end` says that no more input will come: then the
+    /// last line needs no line end.
+    ///
+    /// Empty lines are taken off and skipped. O(new bytes), however small the pieces.
+    pub fn decode(&mut self, input: &mut BytesMut, at_end: bool) -> Decoded {
+        loop {
+            let line_end = memchr::memchr(b'\n', &input[self.scanned..]).map(|n| self.scanned + n);
+            let length = line_end.unwrap_or(input.len());
+            if length > self.max_request_bytes {
+                let message = format!("a request has at most {} bytes", self.max_request_bytes);
+                return Decoded::Refused(Error::new(ErrorCode::TooLarge, message));
+            }
+            if line_end.is_none() && !(at_end && length > 0) {
+                self.scanned = length;
+                return Decoded::Incomplete;
+            }
+            self.scanned = 0;
+            let line = input[..length].trim_ascii();
+            let parsed = (!line.is_empty()).then(|| parse(line));
+            input.advance(line_end.map_or(length, |end| end + 1));
+            match parsed {
+                None => {}
+                Some(Ok((shape, command))) => return Decoded::Request(shape, command),
+                Some(Err(error)) => return Decoded::Refused(error),
+            }
+        }
+    }
+}
+
+/// The request that a line holds; the line is neither empty nor surrounded by white space.
+fn parse(line: &[u8]) -> Result<(Shape, Command), Error> {
+    match line[0] {
+        b'[' => {
+            let Integers(values) = json::parse(line)?;
+            Ok((Shape::Classic, Command::Add { values, show: Show::Array }))
+        }
+        b'{' => {
+            let fields: Fields<'_> = json::parse(line)?;
+            Ok((Shape::Object, fields.into_command()?))
+        }
+        _ => {
+            json::parse::<IgnoredAny>(line)?;
+            Err(bad_request("a request is an array of integers or an object with \"op\""))
+        }
+    }
+}
+
+fn bad_request(message: impl Into<String>) -> Error {
+    Error::new(ErrorCode::BadRequest, message)
+}
+
+/// The fields of a request object; what each operation takes is checked when it takes them.
+#[derive(Default)]
+struct Fields<'l> {
+    op: Option<Cow<'l, str>>,
+    values: Option<Integers>,
+    reply: Option<Cow<'l, str>>,
+    /// A field that no operation has.
+    unknown: Option<String>,
+}
+
+impl Fields<'_> {
+    fn into_command(mut self) -> Result<Command, Error> {
+        let Some(op) = self.op.take() else {
+            return Err(bad_request("the field \"op\" is missing"));
+        };
+        let command = match &*op {
+            "add" => Command::Add {
+                values: self
+                    .values
+                    .take()
+                    .ok_or_else(|| bad_request("the field \"values\" is missing"))?
+                    .0,
+                show: self.take_show()?,
+            },
+            "array" => Command::Array,
+            "count" => Command::Count,
+            "clear" => Command::Clear,
+            "ping" => Command::Ping,
+            _ => {
+                let message = format!("there is no operation {op:?}");
+                return Err(Error::new(ErrorCode::UnknownOp, message));
+            }
+        };
+        match self.left_over() {
+            None => Ok(command),
+            Some(field) => Err(bad_request(format!("{op:?} has no field {field:?}"))),
+        }
+    }
+
+    fn take_show(&mut self) -> Result<Show, Error> {
+        let Some(name) = self.reply.take() else { return Ok(Show::Count) };
+        Show::from_name(&name)
+            .ok_or_else(|| bad_request("\"reply\" is \"count\", \"batch\" or \"array\""))
+    }
+
+    /// A field that was sent and not taken.
+    fn left_over(&self) -> Option<&str> {
+        let known = self.values.as_ref().map(|_| "values").or(self.reply.as_ref().map(|_| "reply"));
+        self.unknown.as_deref().or(known)
+    }
+}
+
+impl<'de: 'l, 'l> Deserialize<'de> for Fields<'l> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Fields<'l>, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(Text(name)) = map.next_key()? {
+            let repeated = match &*name {
+                "op" => fields.op.replace(map.next_value::<Text<'_>>()?.0).is_some(),
+                "values" => fields.values.replace(map.next_value()?).is_some(),
+                "reply" => fields.reply.replace(map.next_value::<Text<'_>>()?.0).is_some(),
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    fields.unknown.get_or_insert_with(|| name.to_string());
+                    false
+                }
+            };
+            if repeated {
+                return Err(A::Error::custom(format_args!("the field {name:?} is repeated")));
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// A string, borrowed from the line where it has no escapes.
+#[derive(Deserialize)]
+struct Text<'l>(#[serde(borrow)] Cow<'l, str>);
+
+/// Writes a reply's line to `out`, or returns it as a document to be sent while it is read.
+pub fn encode(reply: Reply, shape: Shape, out: &mut BytesMut) -> Option<JsonDocument> {
+    match (shape, reply) {
+        (Shape::Classic, Reply::Added { values: Some(values), .. }) => {
+            Some(JsonDocument::new("", values, "\n"))
+        }
+        (_, reply) => json::write_object(reply, out),
+    }
+}
