@@ -1,7 +1,7 @@
 //! A server that keeps one array of 64-bit integers sorted at every instant while thousands of
 //! clients add to it, and the concurrent sorted multiset that it is built on.
 //!
-//! The store is usable by itself ([`store::SortedMultiset`]).
+//! The store is usable by itself ([`store::SortedMultiset`]); so is the whole server ([`Server`]).
 //!
 //! The rooms, from the data outward:
 //!
@@ -12,11 +12,20 @@
 //! - [`wire`]: the protocols as state machines that never touch a socket.
 //! - [`session`]: what a connection has agreed on.
 //! - [`rest`]: the REST API, written with rouille.
+//! - `net`: event loops, connections, listeners, timers.
+//! - [`config`]: flags and environment.
+//! - [`server`]: binds, starts, shuts down, joins.
 
 pub mod command;
+pub mod config;
 pub mod execute;
 pub mod json;
+mod net;
 pub mod rest;
+pub mod server;
 pub mod session;
 pub mod store;
 pub mod wire;
+
+pub use config::Config;
+pub use server::{Server, ShutdownHandle, StartError};

@@ -1,0 +1,456 @@
+//! One connection: bytes in, answers out, in order, with bounds on both.
+//!
+//! A state machine over anything that reads and writes without blocking. It never waits: the event
+//! loop drives it when its stream may have become ready, and looks at it again at its deadline.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use mio::net::TcpStream;
+
+use crate::command::{Command, Error, ErrorCode, Reply};
+use crate::execute::execute;
+use crate::store::Writer;
+
+use super::face::{Answer, Body, Decoded, Face, FaceKind};
+
+/// Bytes read from one connection in one turn of the loop: some hundred small requests, about a
+/// millisecond of work.
+const TURN_INPUT_BYTES: usize = 16 * 1024;
+
+/// Bytes written to one connection's output in one turn, and so the size of the buffers between its
+/// source and its socket.
+const TURN_OUTPUT_BYTES: usize = 64 * 1024;
+
+/// With this much output waiting nothing more is read or answered until the client takes some.
+const HIGH_WATER_BYTES: usize = 64 * 1024;
+
+/// After a last answer, what the client still sends is read and dropped for this long and this far,
+/// or a reset could destroy the answer before it is read.
+const LINGER_TIME: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// How much is read after the order to stop: what had been received by then is not more.
+const STOP_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bodies and replies that move this much may take a second longer.
+const BYTES_FOR_A_SECOND: u64 = 64 * 1024;
+
+/// What a connection talks to.
+pub(super) trait Stream: Read + Write {
+    /// Tells the peer that nothing more will be sent.
+    fn shutdown_write(&self) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+/// What the connections of one event loop share.
+pub(super) struct Context {
+    pub(super) writer: Writer,
+    pub(super) limits: Limits,
+    /// For bytes on their way between a socket and a buffer.
+    pub(super) scratch: Box<[u8; TURN_OUTPUT_BYTES]>,
+    /// The time at which this turn of the loop began.
+    pub(super) now: Instant,
+    /// The same as HTTP writes it.
+    pub(super) date: String,
+    /// New work is not wanted any more.
+    pub(super) draining: bool,
+}
+
+/// How much and how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_request_bytes: usize,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+}
+
+impl Context {
+    pub(super) fn new(writer: Writer, limits: Limits, now: Instant) -> Context {
+        let scratch = Box::new([0; TURN_OUTPUT_BYTES]);
+        Context { writer, limits, scratch, now, date: String::new(), draining: false }
+    }
+
+    fn execute(&mut self, command: Command) -> Reply {
+        if command == Command::Ready && self.draining {
+            return Reply::Error(Error::new(
+                ErrorCode::ShuttingDown,
+                "the server is shutting down",
+            ));
+        }
+        execute(&mut self.writer, command)
+    }
+}
+
+/// What the event loop does next about a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Drive it when its stream becomes ready, or its deadline comes.
+    Wait,
+    /// Drive it again after the others have had their turn.
+    Again,
+    /// Drop it.
+    Close,
+}
+
+/// A connection over `S`.
+pub(super) struct Connection<S> {
+    stream: S,
+    face: Face,
+    readable: bool,
+    writable: bool,
+    /// The peer has sent its last byte.
+    read_closed: bool,
+    input: BytesMut,
+    /// Whether the input holds no whole request, for all that is known.
+    starved: bool,
+    output: BytesMut,
+    /// The rest of the answer whose beginning is in the output.
+    body: Option<Body>,
+    state: State,
+    /// Answers begun so far.
+    answers: u64,
+    pace: Pace,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The server stops: `budget` more bytes are read. `answers` had been begun before.
+    Stopping {
+        budget: usize,
+        answers: u64,
+    },
+    /// The last answer has been begun.
+    Closing,
+    /// The last answer has been sent; what still comes in is dropped, up to `budget` bytes.
+    Lingering {
+        budget: usize,
+    },
+}
+
+/// What the connection is doing, for how long, and how fast.
+struct Pace {
+    phase: Phase,
+    since: Instant,
+    moved: u64,
+    answers: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// No request is under way.
+    Idle,
+    /// A line or a head has begun.
+    Head,
+    Body,
+    Reply,
+    Linger,
+}
+
+impl<S: Stream> Connection<S> {
+    pub(super) fn new(
+        stream: S,
+        kind: FaceKind,
+        peer: SocketAddr,
+        limits: Limits,
+        now: Instant,
+    ) -> Connection<S> {
+        Connection {
+            stream,
+            face: Face::new(kind, peer, limits.max_request_bytes),
+            // Found out by trying.
+            readable: true,
+            writable: true,
+            read_closed: false,
+            input: BytesMut::new(),
+            starved: true,
+            output: BytesMut::new(),
+            body: None,
+            state: State::Open,
+            answers: 0,
+            pace: Pace { phase: Phase::Idle, since: now, moved: 0, answers: 0 },
+        }
+    }
+
+    pub(super) fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// The stream may have become ready.
+    pub(super) fn on_ready(&mut self, readable: bool, writable: bool) {
+        self.readable |= readable;
+        self.writable |= writable;
+    }
+
+    /// Answers nothing but this refusal and closes.
+    pub(super) fn refuse(&mut self, cx: &Context, error: Error) {
+        let answer = self.face.refusal(error);
+        self.begin(answer, cx);
+        self.state = State::Closing;
+    }
+
+    /// Answers what has been received whole, then closes. Only the first call counts.
+    pub(super) fn stop(&mut self) {
+        if self.state == State::Open {
+            self.state = State::Stopping { budget: STOP_BYTES, answers: self.answers };
+            // More may have arrived than has been told.
+            self.readable = true;
+        }
+    }
+
+    /// Moves bytes and answers requests as far as the stream and fairness allow.
+    pub(super) fn drive(&mut self, cx: &mut Context) -> Next {
+        // An error of the stream or of a body ends the connection, and nothing else.
+        let next = self.try_drive(cx).unwrap_or(Next::Close);
+        self.give_back_memory();
+        self.update_pace(cx.now);
+        next
+    }
+
+    /// When to call [`on_deadline`](Connection::on_deadline).
+    pub(super) fn deadline(&self, limits: &Limits) -> Instant {
+        let Pace { phase, since, moved, .. } = self.pace;
+        let paced = limits.request_timeout + Duration::from_secs(moved / BYTES_FOR_A_SECOND);
+        since
+            + match phase {
+                Phase::Idle => limits.idle_timeout,
+                Phase::Head => limits.request_timeout,
+                Phase::Body | Phase::Reply => paced,
+                Phase::Linger => LINGER_TIME,
+            }
+    }
+
+    /// The deadline has passed: refuses what was not complete in time, and drops what is stuck.
+    pub(super) fn on_deadline(&mut self, cx: &mut Context) -> Next {
+        match self.pace.phase {
+            Phase::Idle | Phase::Reply | Phase::Linger => Next::Close,
+            Phase::Head | Phase::Body => {
+                let message = "the request was not complete in time";
+                self.refuse(cx, Error::new(ErrorCode::Timeout, message));
+                self.drive(cx)
+            }
+        }
+    }
+
+    fn try_drive(&mut self, cx: &mut Context) -> io::Result<Next> {
+        let mut input_budget = TURN_INPUT_BYTES;
+        let mut output_budget = TURN_OUTPUT_BYTES;
+        loop {
+            if let State::Lingering { budget } = self.state {
+                return self.linger(budget, cx);
+            }
+            self.produce(cx, &mut output_budget)?;
+            self.flush()?;
+            if self.state == State::Closing && self.body.is_none() && self.output.is_empty() {
+                if self.read_closed {
+                    return Ok(Next::Close);
+                }
+                self.stream.shutdown_write()?;
+                self.state = State::Lingering { budget: LINGER_BYTES };
+                continue;
+            }
+            if self.can_produce() {
+                if output_budget == 0 || input_budget == 0 {
+                    return Ok(Next::Again);
+                }
+            } else if !self.wants_input() || !self.readable {
+                match self.state {
+                    State::Stopping { answers, .. } if self.wants_input() => {
+                        if !self.stop_unfinished(cx, answers) {
+                            return Ok(Next::Close);
+                        }
+                    }
+                    _ => return Ok(Next::Wait),
+                }
+            } else if input_budget == 0 {
+                return Ok(Next::Again);
+            } else {
+                self.read(cx, &mut input_budget)?;
+            }
+        }
+    }
+
+    /// Whether there is something to be put into the output, and room for it.
+    fn can_produce(&self) -> bool {
+        let has_source = self.body.is_some() || (!self.starved && self.is_answering());
+        has_source && self.output.len() < HIGH_WATER_BYTES
+    }
+
+    /// Whether more input is needed and can be taken.
+    fn wants_input(&self) -> bool {
+        self.is_answering()
+            && self.body.is_none()
+            && !self.read_closed
+            && self.output.len() < HIGH_WATER_BYTES
+    }
+
+    fn is_answering(&self) -> bool {
+        matches!(self.state, State::Open | State::Stopping { .. })
+    }
+
+    /// Puts answers into the output until there are no more requests, no more room, or no more budget.
+    fn produce(&mut self, cx: &mut Context, budget: &mut usize) -> io::Result<()> {
+        while *budget > 0 && self.can_produce() {
+            let before = self.output.len();
+            if let Some(body) = &mut self.body {
+                let most = (*budget).min(cx.scratch.len());
+                if body.pull(&mut cx.scratch[..most], &mut self.output)? {
+                    self.body = None;
+                }
+            } else {
+                match self.face.decode(&mut self.input, self.read_closed) {
+                    Decoded::Request(exchange, command) => {
+                        let answer = exchange.answer(cx.execute(command));
+                        self.begin(answer, cx);
+                    }
+                    Decoded::Answered(answer) => self.begin(answer, cx),
+                    Decoded::Incomplete => {
+                        self.starved = true;
+                        if self.read_closed {
+                            self.state = State::Closing;
+                        }
+                    }
+                }
+            }
+            *budget = budget.saturating_sub(self.output.len() - before);
+        }
+        Ok(())
+    }
+
+    /// Puts the beginning of an answer into the output.
+    fn begin(&mut self, answer: Answer, cx: &Context) {
+        self.answers += 1;
+        let written = answer.write(&cx.date, &mut self.output);
+        self.body = written.body;
+        if written.closes {
+            self.state = State::Closing;
+        }
+    }
+
+    /// Everything received whole has been answered and the server stops: refuses what is incomplete.
+    /// Returns false if the connection can be dropped as it is.
+    fn stop_unfinished(&mut self, cx: &Context, answers_before: u64) -> bool {
+        if !self.input.is_empty() || self.face.is_in_body() {
+            let message = "the server is shutting down";
+            self.refuse(cx, Error::new(ErrorCode::ShuttingDown, message));
+        } else if self.answers == answers_before && self.output.is_empty() {
+            return false;
+        }
+        self.state = State::Closing;
+        true
+    }
+
+    /// Reads once.
+    fn read(&mut self, cx: &mut Context, budget: &mut usize) -> io::Result<()> {
+        let most = (*budget).min(cx.scratch.len());
+        match self.stream.read(&mut cx.scratch[..most]) {
+            Ok(0) => {
+                self.read_closed = true;
+                self.starved = false;
+            }
+            Ok(n) => {
+                self.input.extend_from_slice(&cx.scratch[..n]);
+                self.starved = false;
+                self.pace.moved += n as u64;
+                *budget -= n;
+                self.charge_stopping(n);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// While the server stops, a client that goes on sending is not heard for ever.
+    fn charge_stopping(&mut self, n: usize) {
+        if let State::Stopping { budget, .. } = &mut self.state {
+            *budget = budget.saturating_sub(n);
+            if *budget == 0 {
+                self.read_closed = true;
+            }
+        }
+    }
+
+    /// Writes as much of the output as the stream takes.
+    fn flush(&mut self) -> io::Result<()> {
+        while self.writable && !self.output.is_empty() {
+            match self.stream.write(&self.output) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    self.output.advance(n);
+                    self.pace.moved += n as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads and drops what the client still sends.
+    fn linger(&mut self, mut budget: usize, cx: &mut Context) -> io::Result<Next> {
+        self.input = BytesMut::new();
+        let turn_ends_at = budget.saturating_sub(TURN_OUTPUT_BYTES);
+        while self.readable {
+            match self.stream.read(&mut cx.scratch[..]) {
+                Ok(0) => return Ok(Next::Close),
+                Ok(n) => budget = budget.saturating_sub(n),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if budget == 0 {
+                return Ok(Next::Close);
+            }
+            self.state = State::Lingering { budget };
+            if budget <= turn_ends_at {
+                return Ok(Next::Again);
+            }
+        }
+        Ok(Next::Wait)
+    }
+
+    /// An idle connection holds no buffers.
+    fn give_back_memory(&mut self) {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        if self.output.is_empty() {
+            self.output = BytesMut::new();
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        if let State::Lingering { .. } = self.state {
+            Phase::Linger
+        } else if self.body.is_some() || !self.output.is_empty() {
+            Phase::Reply
+        } else if self.face.is_in_body() {
+            Phase::Body
+        } else if !self.input.is_empty() {
+            Phase::Head
+        } else {
+            Phase::Idle
+        }
+    }
+
+    /// Starts the clock anew when another phase or another answer has begun, or an idle client moved.
+    fn update_pace(&mut self, now: Instant) {
+        let phase = self.phase();
+        let Pace { moved, answers, .. } = self.pace;
+        let has_gone_on = phase != self.pace.phase || answers != self.answers;
+        if has_gone_on || (phase == Phase::Idle && moved > 0) {
+            self.pace = Pace { phase, since: now, moved: 0, answers: self.answers };
+        }
+    }
+}
