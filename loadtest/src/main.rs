@@ -1,0 +1,50 @@
+//! Load test client for sortd: opens hundreds to thousands of connections from one thread, sends
+//! batches of random integers, and verifies every reply as it streams in.
+//!
+//! The rooms, from the outside in: [`args`] reads the command line; a [`scenario`] decides what
+//! each connection does; the [`event_loop`] moves its bytes, one [`connection`] each; [`verify`]
+//! judges them, without a socket or a clock; [`audit`] compares the server's state before and after
+//! over a [`control`] connection; [`stats`] counts and [`report`] prints. Nothing here uses the
+//! server's code: a client that shared it would share its bugs.
+
+mod args;
+mod audit;
+mod connection;
+mod control;
+mod error;
+mod event_loop;
+mod input;
+mod limits;
+mod progress;
+mod report;
+mod scenario;
+mod stats;
+mod verify;
+
+use args::{Args, ScenarioName};
+use clap::Parser;
+use report::Report;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let report = match run(&args) {
+        Ok(report) => report,
+        Err(message) => {
+            eprintln!("loadtest: {message}");
+            return ExitCode::FAILURE;
+        }
+    };
+    // Not print!, which panics when the reader of a pipe has gone.
+    let printed = std::io::stdout().write_all(report.to_string().as_bytes());
+    if printed.is_ok() && report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs the scenario asked for. An error is one line that says why nothing could be measured.
+fn run(args: &Args) -> Result<Report, String> {
+    limits::admit(args.connections)?;
+    match args.scenario {
+        ScenarioName::Classic => scenario::classic::run(args),
+    }
+}
