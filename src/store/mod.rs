@@ -1,7 +1,7 @@
 //! The store: a sorted multiset of `i64` that many threads add to at once, without a lock in the way
 //! of adds, reads and clears.
 //!
-//! - A batch becomes visible whole, by one atomic store ([`ticket`]).
+//! - A batch becomes visible whole, by one atomic store.
 //! - A [`Snapshot`] is the multiset at one instant and costs a few loads.
 //! - A clear is one pointer swap and returns exactly how many elements it removed.
 //!

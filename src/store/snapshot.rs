@@ -33,12 +33,12 @@ const SCAN_ENTRIES: usize = 512;
 /// ```
 #[derive(Clone)]
 pub struct Snapshot {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(super) struct Inner {
     view: Arc<View>,
-    committed: Committed,
+    pub(super) committed: Committed,
     len: usize,
 }
 

@@ -109,6 +109,48 @@ fn snapshots_come_through_a_crowd_of_writers() {
     });
 }
 
+#[test]
+fn the_snapshots_of_all_readers_are_in_one_order() {
+    const ADDS: usize = 60_000;
+    let set = SortedMultiset::new();
+    // Slots in between make reading the words take long, so that readers are interrupted in it.
+    let writers = [set.writer(), set.writer()];
+    let idle: Vec<Writer> = (0..100).map(|_| set.writer()).collect();
+    let writers = writers.into_iter().zip([set.writer(), set.writer()]);
+    let writing = AtomicUsize::new(2);
+    let seen = std::sync::Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for (mut first, mut last) in writers {
+            let writing = &writing;
+            scope.spawn(move || {
+                for _ in 0..ADDS / 2 {
+                    first.add(&[1]);
+                    last.add(&[1]);
+                }
+                writing.fetch_sub(1, Ordering::Release);
+            });
+        }
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut mine = Vec::new();
+                while writing.load(Ordering::Acquire) > 0 {
+                    let words = &set.snapshot().inner.committed.0;
+                    mine.push([words[1], words[2], words[103], words[104]]);
+                }
+                seen.lock().expect("no reader failed").extend(mine);
+            });
+        }
+    });
+    drop(idle);
+    // Of any two instants one came first, so of any two snapshots one counts all that the other does.
+    let mut seen = seen.into_inner().expect("no reader failed");
+    seen.sort_by_key(|words| words.iter().sum::<u64>());
+    for pair in seen.windows(2) {
+        let is_later = pair[0].iter().zip(&pair[1]).all(|(a, b)| a <= b);
+        assert!(is_later, "{:?} and {:?} contradict each other", pair[0], pair[1]);
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Add(usize, Vec<i64>),

@@ -138,7 +138,7 @@ fn spin_then_yield(spins: &mut u32) {
 }
 
 /// How far each slot had committed at one instant.
-pub(crate) struct Committed(Box<[u64]>);
+pub(crate) struct Committed(pub(super) Box<[u64]>);
 
 impl Committed {
     /// Whether the entry with this ticket counted at that instant.

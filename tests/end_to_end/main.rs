@@ -1,0 +1,10 @@
+//! The server from outside: raw bytes to real sockets on port 0, and the built programs.
+
+mod hostile;
+mod http_client;
+mod lifecycle;
+mod loadtest;
+mod rest;
+mod rouille_listener;
+mod server;
+mod socket;

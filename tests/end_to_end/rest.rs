@@ -1,0 +1,246 @@
+//! REST over a real socket.
+
+use serde_json::{Value, json};
+
+use crate::http_client::{Client, request};
+use crate::server::{Lines, connect, exchange, read_to_end, start};
+
+fn json(text: &str) -> Value {
+    assert!(text.ends_with('\n'), "a reply ends in a newline: {text:?}");
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn every_route() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    let conversation = [
+        ("GET", "/array", "", 200, json!([])),
+        ("POST", "/array", "[5,3]", 201, json!({"added": 2, "count": 2, "values": [3, 5]})),
+        ("POST", "/array", " 4 ", 201, json!({"added": 1, "count": 3, "values": [4]})),
+        (
+            "POST",
+            "/array?reply=array",
+            r#"{"values":[9,-9]}"#,
+            201,
+            json!({"added": 2, "count": 5, "values": [-9, 3, 4, 5, 9]}),
+        ),
+        ("POST", "/array?reply=count", "[4]", 201, json!({"added": 1, "count": 6})),
+        ("POST", "/array?reply=batch", "[]", 201, json!({"added": 0, "count": 6, "values": []})),
+        ("GET", "/array", "", 200, json!([-9, 3, 4, 4, 5, 9])),
+        ("GET", "/get_array", "", 200, json!([-9, 3, 4, 4, 5, 9])),
+        ("GET", "/array/count", "", 200, json!({"count": 6})),
+        ("DELETE", "/array", "", 200, json!({"removed": 6})),
+        ("DELETE", "/clean_array", "", 200, json!({"removed": 0})),
+    ];
+    for (method, target, body, status, expected) in conversation {
+        let response = client.ask(method, target, body);
+        assert_eq!(
+            (response.status, json(&response.body)),
+            (status, expected),
+            "{method} {target}"
+        );
+        assert_eq!(response.header("content-type"), Some("application/json"));
+        assert!(httpdate::parse_http_date(response.header("date").expect("a date")).is_ok());
+    }
+    for target in ["/livez", "/readyz"] {
+        let response = client.ask("GET", target, "");
+        assert_eq!((response.status, response.body.as_str()), (200, "ok\n"), "{target}");
+    }
+    assert!(client.ask("GET", "/", "").body.contains("DELETE  /array"));
+}
+
+#[test]
+fn a_post_without_a_body_adds_a_random_value() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    for (n, target) in ["/array", "/add_value", "/add_value"].iter().enumerate() {
+        let response = client.ask("POST", target, "");
+        let reply = json(&response.body);
+        let value = reply["values"][0].as_i64().expect("it shows the value");
+        assert!((1000..=10_000).contains(&value), "{value}");
+        assert_eq!(
+            (response.status, &reply["added"], &reply["count"]),
+            (201, &json!(1), &json!(n + 1))
+        );
+    }
+    let all = json(&client.ask("GET", "/array", "").body);
+    assert_eq!(all.as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn both_faces_share_one_array() {
+    let server = start();
+    let mut lines = Lines::connect(&server);
+    let mut client = Client::connect(server.http_addr());
+    client.ask("POST", "/array", "[2,1]");
+    assert_eq!(lines.ask("[3]"), "[1,2,3]");
+    assert_eq!(client.ask("DELETE", "/array", "").body, "{\"removed\":3}\n");
+    assert_eq!(lines.ask(r#"{"op":"count"}"#), r#"{"count":0}"#);
+}
+
+#[test]
+fn refusals_are_problem_documents_and_change_nothing() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    let refused = [
+        ("GET", "/nothing", "", 404),
+        ("GET", "/array/", "", 404),
+        ("GET", "/array?x=1", "", 400),
+        ("GET", "/livez?x", "", 400),
+        ("DELETE", "/array?value=", "", 400),
+        ("DELETE", "/array?reply=count", "", 400),
+        ("POST", "/array?reply=all", "[1]", 400),
+        ("POST", "/array?reply=count&reply=count", "[1]", 400),
+        ("POST", "/array", "[1,2.5]", 400),
+        ("POST", "/array", "2.5", 400),
+        ("POST", "/array", "{\"value\":[1]}", 400),
+        ("POST", "/array", "[1", 400),
+        ("POST", "/array", "x", 400),
+        ("PUT", "/array", "[1]", 405),
+        ("OPTIONS", "/array", "", 405),
+        ("POST", "/", "", 405),
+    ];
+    for (method, target, body, status) in refused {
+        let response = client.ask(method, target, body);
+        assert_eq!(response.status, status, "{method} {target} {body}");
+        assert_eq!(response.header("content-type"), Some("application/problem+json"));
+        let problem = json(&response.body);
+        assert_eq!(problem["status"], status);
+        assert!(problem["title"].is_string() && problem["detail"].is_string());
+        assert_eq!(client.ask("GET", "/array/count", "").body, "{\"count\":0}\n");
+    }
+}
+
+#[test]
+fn methods_that_are_not_allowed_name_those_that_are() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    let allowed = [
+        ("/array", "GET, HEAD, POST, DELETE"),
+        ("/array/count", "GET, HEAD"),
+        ("/get_array", "GET, HEAD"),
+        ("/add_value", "POST"),
+        ("/clean_array", "DELETE"),
+        ("/livez", "GET, HEAD"),
+    ];
+    for (target, methods) in allowed {
+        assert_eq!(client.ask("PATCH", target, "").header("allow"), Some(methods), "{target}");
+    }
+    assert_eq!(client.ask("GET", "/add_value", "").status, 405);
+    assert_eq!(client.ask("GET", "/clean_array", "").status, 405);
+}
+
+#[test]
+fn content_types() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    let types = [
+        ("application/json", 201),
+        ("Application/JSON; charset=utf-8", 201),
+        ("application/x-www-form-urlencoded", 201),
+        ("text/plain", 415),
+        ("application/jsonp", 415),
+    ];
+    for (content_type, status) in types {
+        client.send(&format!(
+            "POST /array HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nContent-Length: 1\r\n\r\n5"
+        ));
+        assert_eq!(client.read(false).status, status, "{content_type}");
+    }
+}
+
+#[test]
+fn head_answers_as_get_without_the_body() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    client.ask("POST", "/array", "[1,2,3]");
+    for target in ["/array", "/array/count", "/", "/livez", "/nothing", "/add_value"] {
+        let (head, get) = (client.ask("HEAD", target, ""), client.ask("GET", target, ""));
+        assert_eq!(head.status, get.status, "{target}");
+        for name in ["content-type", "content-length", "allow"] {
+            assert_eq!(head.header(name), get.header(name), "{target}");
+        }
+    }
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    let n = 500;
+    let requests: String = (0..n)
+        .map(|i| {
+            request("POST", "/array?reply=count", &i.to_string())
+                + &request("GET", "/array/count", "")
+        })
+        .collect();
+    client.send(&requests);
+    for i in 1..=n {
+        assert_eq!(client.read(false).body, format!("{{\"added\":1,\"count\":{i}}}\n"));
+        assert_eq!(client.read(false).body, format!("{{\"count\":{i}}}\n"));
+    }
+}
+
+#[test]
+fn connections_are_kept_as_the_client_wishes() {
+    let server = start();
+    for (version, connection, kept) in [
+        ("1.1", "", true),
+        ("1.1", "Connection: keep-alive\r\n", true),
+        ("1.1", "Connection: foo, Close\r\n", false),
+        ("1.0", "", false),
+        ("1.0", "Connection: Keep-Alive\r\n", true),
+    ] {
+        let mut client = Client::connect(server.http_addr());
+        let head = format!("GET /array/count HTTP/{version}\r\nHost: x\r\n{connection}\r\n");
+        client.send(&head);
+        let response = client.read(false);
+        assert_eq!(response.status, 200, "{head}");
+        if kept {
+            assert_ne!(response.header("connection"), Some("close"), "{head}");
+            assert_eq!(client.ask("GET", "/livez", "").body, "ok\n", "{head}");
+        } else {
+            assert_eq!(response.header("connection"), Some("close"), "{head}");
+            assert!(client.is_closed(), "{head}");
+        }
+    }
+}
+
+#[test]
+fn http_1_0_gets_no_chunks() {
+    let server = start();
+    Client::connect(server.http_addr()).ask("POST", "/array", "[2,1]");
+    let reply = exchange(server.http_addr(), b"GET /array HTTP/1.0\r\n\r\n");
+    let (head, body) = reply.split_once("\r\n\r\n").expect("there is a head");
+    assert!(!head.to_ascii_lowercase().contains("transfer-encoding"), "{head}");
+    assert_eq!(body, "[1,2]\n");
+}
+
+#[test]
+fn bytes_may_come_one_by_one() {
+    use std::io::Write;
+    let server = start();
+    let mut stream = connect(server.http_addr());
+    stream.set_nodelay(true).expect("the connection stands");
+    let bytes =
+        "POST /array HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\n[2,1]";
+    for byte in bytes.as_bytes() {
+        stream.write_all(&[*byte]).expect("the server reads");
+    }
+    let reply = read_to_end(stream);
+    assert!(reply.starts_with("HTTP/1.1 201 Created\r\n"), "{reply}");
+    assert!(reply.contains(r#"{"added":2,"count":2,"values":[1,2]}"#), "{reply}");
+}
+
+#[test]
+fn a_large_body_and_a_large_answer_come_whole() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    let values: Vec<i64> = (0..300_000).rev().collect();
+    let response = client.ask("POST", "/array?reply=count", &json!(values).to_string());
+    assert_eq!(response.body, "{\"added\":300000,\"count\":300000}\n");
+    let sorted: Vec<i64> = (0..300_000).collect();
+    let all = client.ask("GET", "/array", "").body;
+    assert!(json(&all) == json!(sorted), "the whole array, sorted");
+}

@@ -1,0 +1,65 @@
+//! The same handler over rouille's own listener answers as the mio transport does.
+
+use std::sync::Arc;
+
+use sortd::{execute::execute, rest, store::SortedMultiset};
+
+use crate::http_client::{Client, Response, request};
+use crate::server::start;
+
+#[test]
+fn both_transports_give_the_same_answers() {
+    let server = start();
+    let set = Arc::new(SortedMultiset::new());
+    let rouille = rouille::Server::new("127.0.0.1:0", move |request| {
+        rest::handle(request, |command| execute(&mut set.writer(), command))
+    });
+    let rouille = rouille.expect("a port is free");
+    let address = rouille.server_addr();
+    let (thread, stop) = rouille.stoppable();
+
+    let conversation = [
+        ("GET", "/", ""),
+        ("GET", "/array", ""),
+        ("POST", "/array", "[5,3]"),
+        ("POST", "/array?reply=array", "{\"values\":[4]}"),
+        ("POST", "/array?reply=count", "4"),
+        ("POST", "/add_value", "[]"),
+        ("GET", "/array", ""),
+        ("GET", "/get_array", ""),
+        ("GET", "/array/count", ""),
+        ("HEAD", "/array/count", ""),
+        ("GET", "/livez", ""),
+        ("GET", "/readyz", ""),
+        ("GET", "/array?limit=nothing", ""),
+        ("POST", "/array", "[1,2.5]"),
+        ("POST", "/array", "x"),
+        ("PUT", "/array", "1"),
+        ("GET", "/clean_array", ""),
+        ("GET", "/%61rray", ""),
+        ("GET", "/nothing?at=all", ""),
+        ("DELETE", "/array", ""),
+        ("DELETE", "/clean_array", ""),
+    ];
+    for (method, target, body) in conversation {
+        let ours = ask(server.http_addr(), method, target, body);
+        let theirs = ask(address, method, target, body);
+        assert_eq!(what_matters(&ours), what_matters(&theirs), "{method} {target} {body}");
+    }
+
+    stop.send(()).expect("it is waiting for the word");
+    thread.join().expect("it ends in order");
+}
+
+/// Asks over a connection of its own.
+fn ask(address: std::net::SocketAddr, method: &str, target: &str, body: &str) -> Response {
+    let mut client = Client::connect(address);
+    client.send(&request(method, target, body));
+    client.read(method == "HEAD")
+}
+
+/// What the handler says, without what a transport adds.
+fn what_matters(response: &Response) -> (u16, Option<&str>, Option<&str>, &str) {
+    let header = |name| response.header(name);
+    (response.status, header("content-type"), header("allow"), &response.body)
+}

@@ -1,0 +1,133 @@
+//! JSON lines over a real socket.
+
+use std::io::{Read, Write};
+
+use crate::server::{Lines, connect, exchange, start};
+
+#[test]
+fn the_classic_exchange() {
+    let server = start();
+    let address = server.socket_addr();
+    assert_eq!(exchange(address, b"[5,3,9]\n"), "[3,5,9]\n");
+    assert_eq!(exchange(address, b"[4,4]"), "[3,4,4,5,9]\n", "no line end before the half-close");
+    assert_eq!(exchange(address, b"[]\r\n\r\n \n[1]\n"), "[3,4,4,5,9]\n[1,3,4,4,5,9]\n");
+    assert_eq!(exchange(address, b""), "");
+}
+
+#[test]
+fn every_operation() {
+    let server = start();
+    let mut client = Lines::connect(&server);
+    let conversation = [
+        (r#"{"op":"count"}"#, r#"{"count":0}"#),
+        (r#"{"op":"array"}"#, r#"{"count":0,"values":[]}"#),
+        (r#"{"op":"add","values":[5,3]}"#, r#"{"added":2,"count":2}"#),
+        (r#"{"values":[4],"reply":"count","op":"add"}"#, r#"{"added":1,"count":3}"#),
+        (
+            r#"{"op":"add","values":[9,-9],"reply":"batch"}"#,
+            r#"{"added":2,"count":5,"values":[-9,9]}"#,
+        ),
+        (
+            r#"{"op":"add","values":[4],"reply":"array"}"#,
+            r#"{"added":1,"count":6,"values":[-9,3,4,4,5,9]}"#,
+        ),
+        (r#"{"op":"array"}"#, r#"{"count":6,"values":[-9,3,4,4,5,9]}"#),
+        (r#"{"op":"clear"}"#, r#"{"removed":6}"#),
+        (r#"{"op":"clear"}"#, r#"{"removed":0}"#),
+        (r#"{"op":"ping"}"#, r#"{"pong":true}"#),
+        (
+            "[9223372036854775807,-9223372036854775808]",
+            "[-9223372036854775808,9223372036854775807]",
+        ),
+    ];
+    for (request, reply) in conversation {
+        assert_eq!(client.ask(request), reply, "{request}");
+    }
+}
+
+#[test]
+fn a_refusal_changes_nothing_and_the_connection_goes_on() {
+    let server = start();
+    let mut client = Lines::connect(&server);
+    let refused = [
+        ("[1,", "bad_json"),
+        ("{]", "bad_json"),
+        ("[1]]", "bad_json"),
+        ("[1,2.5]", "bad_request"),
+        ("[1,\"2\"]", "bad_request"),
+        ("[9223372036854775808]", "bad_request"),
+        ("7", "bad_request"),
+        (r#"{"values":[1]}"#, "bad_request"),
+        (r#"{"op":"add"}"#, "bad_request"),
+        (r#"{"op":"add","values":[1],"reply":"all"}"#, "bad_request"),
+        (r#"{"op":"add","values":[1],"values":[2]}"#, "bad_request"),
+        (r#"{"op":"add","values":[1],"colour":"red"}"#, "bad_request"),
+        (r#"{"op":"count","values":[1]}"#, "bad_request"),
+        (r#"{"op":"frobnicate"}"#, "unknown_op"),
+    ];
+    for (request, code) in refused {
+        let reply = client.ask(request);
+        let expected = format!(r#"{{"error":{{"code":"{code}","message":""#);
+        assert!(reply.starts_with(&expected), "{request}: {reply}");
+        assert_eq!(client.ask(r#"{"op":"count"}"#), r#"{"count":0}"#, "after {request}");
+    }
+    let reply = client.ask("[1,2,null]");
+    assert!(reply.contains("position 2"), "{reply}");
+}
+
+#[test]
+fn a_first_byte_of_no_dialect_gets_one_line() {
+    let server = start();
+    for greeting in ["5\n", "\"x\"\n", "\u{16}\u{3}\u{1}", "GET / HTTP/1.1\r\n\r\n"] {
+        let reply = exchange(server.socket_addr(), greeting.as_bytes());
+        assert!(reply.starts_with(r#"{"error":{"code":"bad_json""#), "{reply}");
+        assert_eq!(reply.matches('\n').count(), 1, "{reply}");
+    }
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let server = start();
+    let n = 5000;
+    let requests: String =
+        (0..n).map(|i| format!("{{\"op\":\"add\",\"values\":[{i}]}}\n")).collect();
+    let replies: String = (1..=n).map(|i| format!("{{\"added\":1,\"count\":{i}}}\n")).collect();
+    assert_eq!(exchange(server.socket_addr(), requests.as_bytes()), replies);
+}
+
+#[test]
+fn bytes_may_come_one_by_one() {
+    let server = start();
+    let mut client = connect(server.socket_addr());
+    client.set_nodelay(true).expect("the connection stands");
+    for byte in b"{\"op\":\"add\",\"values\":[2,1],\"reply\":\"array\"}\n[0]\n" {
+        client.write_all(&[*byte]).expect("the server reads");
+    }
+    let mut lines = Lines::over(client);
+    assert_eq!(lines.read(), r#"{"added":2,"count":2,"values":[1,2]}"#);
+    assert_eq!(lines.read(), "[0,1,2]");
+}
+
+#[test]
+fn a_large_array_streams_to_a_slow_reader_while_others_are_served() {
+    let server = start();
+    let mut client = Lines::connect(&server);
+    // More than the buffers between the two take: the server has to stop and go on.
+    let values: Vec<i64> = (0..600_000).map(|i| i64::MIN + i).collect();
+    for batch in values.chunks(50_000) {
+        client.ask(&serde_json::json!({"op": "add", "values": batch}).to_string());
+    }
+    let mut slow = connect(server.socket_addr());
+    slow.write_all(b"[]\n{\"op\":\"ping\"}\n").expect("the server reads");
+    let mut first = [0; 1];
+    slow.read_exact(&mut first).expect("the reply begins");
+    for i in 1..100 {
+        // The snapshot that is being sent was taken before these.
+        let reply = client.ask(&format!("{{\"op\":\"add\",\"values\":[{i}]}}"));
+        assert_eq!(reply, format!("{{\"added\":1,\"count\":{}}}", values.len() + i));
+    }
+    let mut slow = Lines::over(slow);
+    let expected = serde_json::to_string(&values).expect("numbers are JSON");
+    assert!(first[0] == b'[' && slow.read() == expected[1..], "the array came whole");
+    assert_eq!(slow.read(), r#"{"pong":true}"#);
+}
