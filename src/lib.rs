@@ -27,5 +27,10 @@ pub mod session;
 pub mod store;
 pub mod wire;
 
+/// The README's examples, compiled and run.
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;
+
 pub use config::Config;
 pub use server::{Server, ShutdownHandle, StartError};
