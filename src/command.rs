@@ -133,9 +133,17 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of this kind with this reason.
+    /// The longest message: it may quote a request, which may be large.
+    pub const MAX_MESSAGE_BYTES: usize = 500;
+
+    /// An error of this kind with this reason, which is cut where it is too long.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Error {
-        Error { code, message: message.into() }
+        let mut message = message.into();
+        if message.len() > Error::MAX_MESSAGE_BYTES {
+            message.truncate(message.floor_char_boundary(Error::MAX_MESSAGE_BYTES - 3));
+            message.push_str("...");
+        }
+        Error { code, message }
     }
 }
 
@@ -195,6 +203,15 @@ impl ErrorCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        for message in ["x".repeat(501), "\u{20ac}".repeat(501)] {
+            let cut = Error::new(ErrorCode::BadRequest, message).message;
+            assert!(cut.ends_with("...") && cut.len() <= Error::MAX_MESSAGE_BYTES, "{cut}");
+        }
+        assert_eq!(Error::new(ErrorCode::BadRequest, "x".repeat(500)).message.len(), 500);
+    }
 
     #[test]
     fn a_vec_streams_in_pieces_and_stays_ended() {

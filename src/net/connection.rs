@@ -261,7 +261,7 @@ impl<S: Stream> Connection<S> {
                 if output_budget == 0 || input_budget == 0 {
                     return Ok(Next::Again);
                 }
-            } else if !self.wants_input() || !self.readable {
+            } else if !self.wants_input() || !self.may_read() {
                 match self.state {
                     State::Stopping { answers, .. } if self.wants_input() => {
                         if !self.stop_unfinished(cx, answers) {
@@ -290,6 +290,12 @@ impl<S: Stream> Connection<S> {
             && self.body.is_none()
             && !self.read_closed
             && self.output.len() < HIGH_WATER_BYTES
+    }
+
+    /// Whether there may be input to take. While the server stops, a client that goes on sending is not
+    /// heard for ever.
+    fn may_read(&self) -> bool {
+        self.readable && !matches!(self.state, State::Stopping { budget: 0, .. })
     }
 
     fn is_answering(&self) -> bool {
@@ -361,23 +367,15 @@ impl<S: Stream> Connection<S> {
                 self.starved = false;
                 self.pace.moved += n as u64;
                 *budget -= n;
-                self.charge_stopping(n);
+                if let State::Stopping { budget, .. } = &mut self.state {
+                    *budget = budget.saturating_sub(n);
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
         Ok(())
-    }
-
-    /// While the server stops, a client that goes on sending is not heard for ever.
-    fn charge_stopping(&mut self, n: usize) {
-        if let State::Stopping { budget, .. } = &mut self.state {
-            *budget = budget.saturating_sub(n);
-            if *budget == 0 {
-                self.read_closed = true;
-            }
-        }
     }
 
     /// Writes as much of the output as the stream takes.
@@ -454,3 +452,6 @@ impl<S: Stream> Connection<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

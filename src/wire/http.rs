@@ -11,7 +11,9 @@ use bytes::{Buf, BytesMut};
 /// The longest request line (method, target and version).
 const MAX_REQUEST_LINE_BYTES: usize = 8 * 1024;
 
-/// The longest head: request line and header fields.
+const LINE_END: &[u8] = b"\r\n";
+
+/// The longest head: request line, header fields and the empty line.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 /// The most header fields.
@@ -143,18 +145,18 @@ impl Decoder {
         }
         loop {
             let line_end = memchr::memchr(b'\n', &input[scanned..]).map(|n| scanned + n);
-            let length = line_end.unwrap_or(input.len());
-            if scanned == 0 && length > MAX_REQUEST_LINE_BYTES {
+            let line = &input[scanned..line_end.unwrap_or(input.len())];
+            let line_length = line.strip_suffix(b"\r").unwrap_or(line).len();
+            if scanned == 0 && line_length > MAX_REQUEST_LINE_BYTES {
                 return Err(Refusal::new(414, "the request line is longer than 8 KiB"));
             }
-            if length > MAX_HEAD_BYTES {
+            if line_end.map_or(input.len(), |end| end + 1) > MAX_HEAD_BYTES {
                 return Err(Refusal::new(431, "the head is larger than 16 KiB"));
             }
             let Some(line_end) = line_end else {
                 self.state = State::Head { scanned };
                 return Ok(None);
             };
-            let line = &input[scanned..line_end];
             scanned = line_end + 1;
             match line.split_last() {
                 Some((b'\r', [])) => break,
@@ -180,8 +182,8 @@ fn take_body(input: &mut BytesMut, length: usize) -> Vec<u8> {
 
 /// Empty lines before a request, which some clients send after a body, mean nothing.
 fn skip_empty_lines(input: &mut BytesMut) {
-    while input.starts_with(b"\r\n") {
-        input.advance(2);
+    while input.starts_with(LINE_END) {
+        input.advance(LINE_END.len());
     }
 }
 
@@ -218,11 +220,11 @@ fn head_refusal(error: httparse::Error, bytes: &[u8]) -> Refusal {
         }
         httparse::Error::Version => {
             let line = bytes.split(|&byte| byte == b'\r').next().unwrap_or_default();
-            let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-            if version.starts_with(b"HTTP/") {
-                Refusal::new(505, "HTTP/1.1 and HTTP/1.0 are spoken here")
-            } else {
-                Refusal::new(400, "the request line ends in no HTTP version")
+            match line.splitn(3, |&byte| byte == b' ').nth(2) {
+                Some(version) if version.starts_with(b"HTTP/") => {
+                    Refusal::new(505, "HTTP/1.1 and HTTP/1.0 are spoken here")
+                }
+                _ => Refusal::new(400, "the request line ends in no HTTP version"),
             }
         }
         _ => Refusal::new(400, "the head is malformed"),
@@ -279,15 +281,12 @@ impl<'h> Fields<'h> {
 
     /// Whether the client wants the connection to go on.
     fn keep_alive(&self, by_default: bool) -> bool {
-        let mut options = self
-            .all("connection")
-            .flat_map(|value| value.split(|&byte| byte == b','))
-            .map(|option| option.trim_ascii());
-        if by_default {
-            !options.any(|option| option.eq_ignore_ascii_case(b"close"))
-        } else {
-            options.any(|option| option.eq_ignore_ascii_case(b"keep-alive"))
-        }
+        let has = |wanted: &[u8]| {
+            self.all("connection")
+                .flat_map(|value| value.split(|&byte| byte == b','))
+                .any(|option| option.trim_ascii().eq_ignore_ascii_case(wanted))
+        };
+        !has(b"close") && (by_default || has(b"keep-alive"))
     }
 
     fn into_owned(self) -> Vec<(String, String)> {
@@ -403,3 +402,6 @@ pub fn reason(status: u16) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests;

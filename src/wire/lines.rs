@@ -53,7 +53,8 @@ impl Decoder {
         loop {
             let line_end = memchr::memchr(b'\n', &input[self.scanned..]).map(|n| self.scanned + n);
             let length = line_end.unwrap_or(input.len());
-            if length > self.max_request_bytes {
+            let line_end_bytes = usize::from(input[..length].ends_with(b"\r"));
+            if length - line_end_bytes > self.max_request_bytes {
                 let message = format!("a request has at most {} bytes", self.max_request_bytes);
                 return Decoded::Refused(Error::new(ErrorCode::TooLarge, message));
             }
@@ -197,3 +198,6 @@ pub fn encode(reply: Reply, shape: Shape, out: &mut BytesMut) -> Option<JsonDocu
         (_, reply) => json::write_object(reply, out),
     }
 }
+
+#[cfg(test)]
+mod tests;
