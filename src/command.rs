@@ -164,6 +164,8 @@ pub enum ErrorCode {
     BadRequest,
     /// There is no such operation.
     UnknownOp,
+    /// The server has too much to do for a request of this size; it may be sent again.
+    Busy,
     /// The request is larger than the server takes.
     TooLarge,
     /// The request was not complete in time.
@@ -181,6 +183,7 @@ impl ErrorCode {
             ErrorCode::BadJson => "bad_json",
             ErrorCode::BadRequest => "bad_request",
             ErrorCode::UnknownOp => "unknown_op",
+            ErrorCode::Busy => "busy",
             ErrorCode::TooLarge => "too_large",
             ErrorCode::Timeout => "timeout",
             ErrorCode::TooManyConnections => "too_many_connections",

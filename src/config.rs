@@ -51,6 +51,14 @@ pub struct Config {
     )]
     pub max_request_bytes: usize,
 
+    /// Bytes of requests and replies buffered over all connections; past it no more is read until some
+    /// drain
+    #[arg(
+        long, env = "SORTD_MAX_BUFFERED_BYTES", value_name = "N", default_value_t = 256 * 1024 * 1024,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=1 << 40),
+    )]
+    pub max_buffered_bytes: usize,
+
     /// How long a connection may stay without a request under way
     #[arg(long, env = "SORTD_IDLE_TIMEOUT", value_name = "DURATION", value_parser = parse_timeout, default_value = "300s")]
     pub idle_timeout: Duration,
@@ -82,6 +90,7 @@ impl Default for Config {
             workers: default_workers(),
             max_connections: 16384,
             max_request_bytes: 64 * 1024 * 1024,
+            max_buffered_bytes: 256 * 1024 * 1024,
             idle_timeout: Duration::from_secs(300),
             request_timeout: Duration::from_secs(10),
             drain: Duration::ZERO,

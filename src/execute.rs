@@ -3,6 +3,30 @@
 use crate::command::{Command, Reply, Show, ValueStream, Values};
 use crate::store::{Range, Writer};
 
+/// How long a command may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// Some tens of microseconds, whatever the array's size.
+    Small,
+    /// Perhaps more than a millisecond: not for a thread that others wait for.
+    Large,
+}
+
+/// The most values that are added in passing: a millisecond in a large array.
+const SMALL_BATCH: usize = 512;
+
+/// What a command may cost, told without looking at the array. O(1).
+pub fn cost(command: &Command) -> Cost {
+    match command {
+        Command::Add { values, .. } if values.len() > SMALL_BATCH => Cost::Large,
+        // Its return waits for the batches in flight, which may be large.
+        Command::Clear => Cost::Large,
+        Command::Ping | Command::Ready | Command::Add { .. } | Command::Array | Command::Count => {
+            Cost::Small
+        }
+    }
+}
+
 /// Carries out one command and returns its reply.
 ///
 /// The array changes, if at all, before this returns; a reply that streams values shows a snapshot

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crate::config::Config;
-use crate::net::{self, EventLoop, Lifecycle, Limits, Setup};
+use crate::net::{self, EventLoop, Helpers, Lifecycle, Limits, Setup};
 use crate::store::SortedMultiset;
 
 /// A running server.
@@ -41,6 +41,10 @@ pub struct Server {
     threads: Vec<JoinHandle<io::Result<()>>>,
 }
 
+/// Threads for slow work. With more of them a few large requests would take all cores from hundreds
+/// of small ones; with one, they would all wait for the first.
+const HELPERS: usize = 2;
+
 impl Server {
     /// Binds both listeners and starts to serve.
     ///
@@ -57,7 +61,8 @@ impl Server {
         let http = bind("--http", config.http)?;
         let (socket_addr, http_addr) = (socket.local_addr()?, http.local_addr()?);
         let set = SortedMultiset::new();
-        let writers = (0..config.workers.max(1)).map(|_| set.writer()).collect();
+        let writers = |n: usize| (0..n).map(|_| set.writer()).collect();
+        let helpers = Helpers::start(writers(HELPERS))?;
         let setup = Setup {
             socket,
             http,
@@ -66,10 +71,13 @@ impl Server {
                 max_request_bytes: config.max_request_bytes,
                 idle_timeout: config.idle_timeout,
                 request_timeout: config.request_timeout,
+                max_buffered_bytes: config.max_buffered_bytes,
             },
             drain: config.drain,
+            helpers,
+            helper_threads: HELPERS,
         };
-        let (loops, lifecycle) = EventLoop::build(setup, writers)?;
+        let (loops, lifecycle) = EventLoop::build(setup, writers(config.workers.max(1)))?;
         let mut server = Server { socket_addr, http_addr, lifecycle, threads: Vec::new() };
         for (index, event_loop) in loops.into_iter().enumerate() {
             // Where one cannot be started, dropping `server` ends those that were.

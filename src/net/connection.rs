@@ -5,16 +5,19 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use mio::net::TcpStream;
 
 use crate::command::{Command, Error, ErrorCode, Reply};
-use crate::execute::execute;
+use crate::execute::{Cost, cost, execute};
 use crate::store::Writer;
 
-use super::face::{Answer, Body, Decoded, Face, FaceKind};
+use super::face::{Answer, Body, Decoded, Exchange, Face, FaceKind};
+use super::helpers::Work;
 
 /// Bytes read from one connection in one turn of the loop: some hundred small requests, about a
 /// millisecond of work.
@@ -27,10 +30,20 @@ const TURN_OUTPUT_BYTES: usize = 64 * 1024;
 /// With this much output waiting nothing more is read or answered until the client takes some.
 const HIGH_WATER_BYTES: usize = 64 * 1024;
 
+/// A larger buffer that is nearly empty is given back for a smaller one.
+const ROOMY_BYTES: usize = 256 * 1024;
+
+/// With too much buffered over all connections, an answer is produced in pieces of this size.
+const SHORT_OUTPUT_BYTES: usize = 4 * 1024;
+
 /// After a last answer, what the client still sends is read and dropped for this long and this far,
 /// or a reset could destroy the answer before it is read.
 const LINGER_TIME: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1024 * 1024;
+
+/// The longest that a helper may take over a request: the most values that a request can hold, many
+/// times over.
+const WORK_TIME: Duration = Duration::from_secs(600);
 
 /// How much is read after the order to stop: what had been received by then is not more.
 const STOP_BYTES: usize = 8 * 1024 * 1024;
@@ -62,12 +75,15 @@ pub(super) struct Context {
     pub(super) date: String,
     /// New work is not wanted any more.
     pub(super) draining: bool,
+    /// The bytes of requests and replies that the connections of all loops hold.
+    pub(super) buffered: Arc<AtomicUsize>,
 }
 
 /// How much and how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) max_request_bytes: usize,
+    pub(crate) max_buffered_bytes: usize,
     pub(crate) idle_timeout: Duration,
     pub(crate) request_timeout: Duration,
 }
@@ -75,7 +91,14 @@ pub(crate) struct Limits {
 impl Context {
     pub(super) fn new(writer: Writer, limits: Limits, now: Instant) -> Context {
         let scratch = Box::new([0; TURN_OUTPUT_BYTES]);
-        Context { writer, limits, scratch, now, date: String::new(), draining: false }
+        let (date, buffered) = (String::new(), Arc::default());
+        Context { writer, limits, scratch, now, date, draining: false, buffered }
+    }
+
+    /// Whether so much is buffered over all connections that none may take in more.
+    pub(super) fn is_short_of_memory(&self) -> bool {
+        // Relaxed: a bound that may be passed by what a few loops take in at the same time.
+        self.buffered.load(Ordering::Relaxed) > self.limits.max_buffered_bytes
     }
 
     fn execute(&mut self, command: Command) -> Reply {
@@ -96,6 +119,10 @@ pub(super) enum Next {
     Wait,
     /// Drive it again after the others have had their turn.
     Again,
+    /// Drive it again when less is buffered over all connections.
+    Pause,
+    /// Have its [`work`](Connection::take_work) done elsewhere and tell it the answer.
+    Work,
     /// Drop it.
     Close,
 }
@@ -114,10 +141,21 @@ pub(super) struct Connection<S> {
     output: BytesMut,
     /// The rest of the answer whose beginning is in the output.
     body: Option<Body>,
+    /// A request that is carried out elsewhere, where its answer will come from.
+    away: Option<Away>,
     state: State,
     /// Answers begun so far.
     answers: u64,
     pace: Pace,
+}
+
+/// A request that this connection's thread does not carry out itself.
+struct Away {
+    exchange: Exchange,
+    /// Until it is taken.
+    work: Option<Work>,
+    /// How much input it was; held on to until it is done.
+    bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +189,8 @@ enum Phase {
     /// A line or a head has begun.
     Head,
     Body,
+    /// A request is carried out elsewhere.
+    Work,
     Reply,
     Linger,
 }
@@ -174,6 +214,7 @@ impl<S: Stream> Connection<S> {
             starved: true,
             output: BytesMut::new(),
             body: None,
+            away: None,
             state: State::Open,
             answers: 0,
             pace: Pace { phase: Phase::Idle, since: now, moved: 0, answers: 0 },
@@ -206,6 +247,26 @@ impl<S: Stream> Connection<S> {
         }
     }
 
+    /// The work that [`Next::Work`] speaks of. Followed by [`on_answer`](Connection::on_answer) or
+    /// [`on_busy`](Connection::on_busy).
+    pub(super) fn take_work(&mut self) -> Option<Work> {
+        self.away.as_mut()?.work.take()
+    }
+
+    /// The work is done; to be driven then.
+    pub(super) fn on_answer(&mut self, cx: &Context, answer: Answer) {
+        self.away = None;
+        self.begin(answer, cx);
+    }
+
+    /// There is no room for the work; to be driven then.
+    pub(super) fn on_busy(&mut self, cx: &Context) {
+        if let Some(Away { exchange, .. }) = self.away.take() {
+            let message = "the server has too much to do; try again";
+            self.begin(exchange.answer(Reply::Error(Error::new(ErrorCode::Busy, message))), cx);
+        }
+    }
+
     /// Moves bytes and answers requests as far as the stream and fairness allow.
     pub(super) fn drive(&mut self, cx: &mut Context) -> Next {
         // An error of the stream or of a body ends the connection, and nothing else.
@@ -224,6 +285,7 @@ impl<S: Stream> Connection<S> {
                 Phase::Idle => limits.idle_timeout,
                 Phase::Head => limits.request_timeout,
                 Phase::Body | Phase::Reply => paced,
+                Phase::Work => WORK_TIME,
                 Phase::Linger => LINGER_TIME,
             }
     }
@@ -231,7 +293,7 @@ impl<S: Stream> Connection<S> {
     /// The deadline has passed: refuses what was not complete in time, and drops what is stuck.
     pub(super) fn on_deadline(&mut self, cx: &mut Context) -> Next {
         match self.pace.phase {
-            Phase::Idle | Phase::Reply | Phase::Linger => Next::Close,
+            Phase::Idle | Phase::Work | Phase::Reply | Phase::Linger => Next::Close,
             Phase::Head | Phase::Body => {
                 let message = "the request was not complete in time";
                 self.refuse(cx, Error::new(ErrorCode::Timeout, message));
@@ -249,6 +311,9 @@ impl<S: Stream> Connection<S> {
             }
             self.produce(cx, &mut output_budget)?;
             self.flush()?;
+            if let Some(away) = &self.away {
+                return Ok(if away.work.is_some() { Next::Work } else { Next::Wait });
+            }
             if self.state == State::Closing && self.body.is_none() && self.output.is_empty() {
                 if self.read_closed {
                     return Ok(Next::Close);
@@ -257,7 +322,7 @@ impl<S: Stream> Connection<S> {
                 self.state = State::Lingering { budget: LINGER_BYTES };
                 continue;
             }
-            if self.can_produce() {
+            if self.can_produce(cx) {
                 if output_budget == 0 || input_budget == 0 {
                     return Ok(Next::Again);
                 }
@@ -272,6 +337,8 @@ impl<S: Stream> Connection<S> {
                 }
             } else if input_budget == 0 {
                 return Ok(Next::Again);
+            } else if cx.is_short_of_memory() {
+                return Ok(Next::Pause);
             } else {
                 self.read(cx, &mut input_budget)?;
             }
@@ -279,9 +346,10 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Whether there is something to be put into the output, and room for it.
-    fn can_produce(&self) -> bool {
+    fn can_produce(&self, cx: &Context) -> bool {
         let has_source = self.body.is_some() || (!self.starved && self.is_answering());
-        has_source && self.output.len() < HIGH_WATER_BYTES
+        let most = if cx.is_short_of_memory() { 1 } else { HIGH_WATER_BYTES };
+        has_source && self.output.len() < most
     }
 
     /// Whether more input is needed and can be taken.
@@ -299,20 +367,30 @@ impl<S: Stream> Connection<S> {
     }
 
     fn is_answering(&self) -> bool {
-        matches!(self.state, State::Open | State::Stopping { .. })
+        self.away.is_none() && matches!(self.state, State::Open | State::Stopping { .. })
     }
 
     /// Puts answers into the output until there are no more requests, no more room, or no more budget.
     fn produce(&mut self, cx: &mut Context, budget: &mut usize) -> io::Result<()> {
-        while *budget > 0 && self.can_produce() {
+        while *budget > 0 && self.can_produce(cx) {
             let before = self.output.len();
             if let Some(body) = &mut self.body {
-                let most = (*budget).min(cx.scratch.len());
+                let short = if cx.is_short_of_memory() { SHORT_OUTPUT_BYTES } else { usize::MAX };
+                let most = (*budget).min(cx.scratch.len()).min(short);
                 if body.pull(&mut cx.scratch[..most], &mut self.output)? {
                     self.body = None;
                 }
             } else {
+                let held = self.input.len();
                 match self.face.decode(&mut self.input, self.read_closed) {
+                    Decoded::Request(exchange, command) if cost(&command) == Cost::Large => {
+                        let work =
+                            move |writer: &mut Writer| exchange.answer(execute(writer, command));
+                        self.send_away(exchange, Box::new(work), 0);
+                    }
+                    Decoded::Large(exchange, work) => {
+                        self.send_away(exchange, work, held - self.input.len());
+                    }
                     Decoded::Request(exchange, command) => {
                         let answer = exchange.answer(cx.execute(command));
                         self.begin(answer, cx);
@@ -329,6 +407,10 @@ impl<S: Stream> Connection<S> {
             *budget = budget.saturating_sub(self.output.len() - before);
         }
         Ok(())
+    }
+
+    fn send_away(&mut self, exchange: Exchange, work: Work, bytes: usize) {
+        self.away = Some(Away { exchange, work: Some(work), bytes });
     }
 
     /// Puts the beginning of an answer into the output.
@@ -418,14 +500,21 @@ impl<S: Stream> Connection<S> {
         Ok(Next::Wait)
     }
 
-    /// An idle connection holds no buffers.
+    /// An idle connection holds no buffers, and what is left of a large request no large one.
     fn give_back_memory(&mut self) {
-        if self.input.is_empty() {
-            self.input = BytesMut::new();
+        for buffer in [&mut self.input, &mut self.output] {
+            if buffer.is_empty() {
+                *buffer = BytesMut::new();
+            } else if buffer.capacity() > ROOMY_BYTES && buffer.len() < buffer.capacity() / 8 {
+                *buffer = BytesMut::from(&buffer[..]);
+            }
         }
-        if self.output.is_empty() {
-            self.output = BytesMut::new();
-        }
+    }
+
+    /// The bytes of requests and replies that it holds.
+    pub(super) fn buffered_bytes(&self) -> usize {
+        let away = self.away.as_ref().map_or(0, |away| away.bytes);
+        self.input.len() + self.output.len() + away
     }
 
     fn phase(&self) -> Phase {
@@ -433,6 +522,8 @@ impl<S: Stream> Connection<S> {
             Phase::Linger
         } else if self.body.is_some() || !self.output.is_empty() {
             Phase::Reply
+        } else if self.away.is_some() {
+            Phase::Work
         } else if self.face.is_in_body() {
             Phase::Body
         } else if !self.input.is_empty() {

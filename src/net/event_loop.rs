@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::store::Writer;
 
 use super::connection::{Connection, Context, Limits, Next};
 use super::face::FaceKind;
+use super::helpers::{Done, Helpers, most_work};
 use super::listener::{Listener, too_many_connections, turn_away};
 use super::mailbox::{Mailbox, mailbox};
 use super::registry::{RESERVED_TOKENS, Registry};
@@ -40,6 +42,9 @@ const INBOX_CONNECTIONS: usize = 1024;
 
 /// Connections over the limit that are told so and waited for; any more are told so in passing.
 const MAX_REFUSED: usize = 256;
+
+/// How long those who wait for memory wait at a time.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// How long replies may take to leave after the order to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -118,7 +123,13 @@ pub(crate) struct EventLoop {
     /// Those to be driven, each once.
     queue: VecDeque<Token>,
     timers: Timers,
+    /// Those who wait until less is buffered over all connections.
+    paused: Vec<Token>,
     inbox: Receiver<Incoming>,
+    helpers: Helpers,
+    answers: Receiver<Done>,
+    /// Where helpers send this loop's answers.
+    reply_to: Mailbox<Done>,
     acceptor: Option<Acceptor>,
     cx: Context,
     lifecycle: Arc<Lifecycle>,
@@ -130,6 +141,9 @@ pub(crate) struct EventLoop {
 struct Client {
     connection: Connection<TcpStream>,
     queued: bool,
+    paused: bool,
+    /// Its share of what is buffered over all connections.
+    buffered: usize,
     scheduled: Option<Instant>,
     /// None for one that is over the limit and there only to be told so.
     permit: Option<Permit>,
@@ -152,6 +166,8 @@ pub(crate) struct Setup {
     pub(crate) max_connections: usize,
     pub(crate) limits: Limits,
     pub(crate) drain: Duration,
+    pub(crate) helpers: Helpers,
+    pub(crate) helper_threads: usize,
 }
 
 impl EventLoop {
@@ -165,9 +181,10 @@ impl EventLoop {
         for writer in writers {
             let poll = Poll::new()?;
             let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-            let (sender, inbox) = mailbox(INBOX_CONNECTIONS, waker);
+            let (sender, inbox) = mailbox(INBOX_CONNECTIONS, Arc::clone(&waker));
+            let answers = mailbox(most_work(setup.helper_threads), waker);
             mailboxes.push(sender);
-            parts.push((poll, inbox, writer));
+            parts.push((poll, inbox, answers, writer));
         }
         let lifecycle = Arc::new(Lifecycle {
             draining: AtomicBool::new(false),
@@ -177,14 +194,22 @@ impl EventLoop {
             mailboxes,
         });
         let now = Instant::now();
-        let build = |(poll, inbox, writer)| EventLoop {
+        let buffered = Arc::default();
+        let build = |(poll, inbox, (reply_to, answers), writer)| EventLoop {
             poll,
             clients: Registry::new(),
             queue: VecDeque::new(),
             timers: Timers::default(),
+            paused: Vec::new(),
             inbox,
+            helpers: setup.helpers.clone(),
+            answers,
+            reply_to,
             acceptor: None,
-            cx: Context::new(writer, setup.limits, now),
+            cx: Context {
+                buffered: Arc::clone(&buffered),
+                ..Context::new(writer, setup.limits, now)
+            },
             lifecycle: Arc::clone(&lifecycle),
             drain: setup.drain,
             drain_until: None,
@@ -224,6 +249,8 @@ impl EventLoop {
                 self.on_event(event.token(), event);
             }
             self.take_in();
+            self.take_answers();
+            self.resume_paused();
             self.accept(ACCEPTED_IN_A_TURN);
             self.drive_queued();
             self.expire();
@@ -241,7 +268,8 @@ impl EventLoop {
             return Some(Duration::ZERO);
         }
         let retry_at = acceptor.and_then(Acceptor::retry_at);
-        let times = [self.timers.first(), retry_at, self.drain_until, self.stop_at];
+        let resume_at = (!self.paused.is_empty()).then(|| self.cx.now + PAUSE);
+        let times = [self.timers.first(), retry_at, resume_at, self.drain_until, self.stop_at];
         let first = times.into_iter().flatten().min()?;
         Some(first.saturating_duration_since(Instant::now()))
     }
@@ -288,6 +316,31 @@ impl EventLoop {
         }
     }
 
+    /// Takes the answers that helpers have sent.
+    fn take_answers(&mut self) {
+        while let Ok((token, answer)) = self.answers.try_recv() {
+            self.with_client(token, |client, cx| match answer {
+                None => Next::Close,
+                Some(answer) => {
+                    client.connection.on_answer(cx, answer);
+                    Next::Again
+                }
+            });
+        }
+    }
+
+    /// Lets those go on who have waited for memory, if there is some.
+    fn resume_paused(&mut self) {
+        if !self.cx.is_short_of_memory() {
+            for token in mem::take(&mut self.paused) {
+                if let Some(client) = self.clients.get_mut(token) {
+                    client.paused = false;
+                }
+                self.enqueue(token);
+            }
+        }
+    }
+
     /// Makes a connection this loop's own and has it driven.
     fn own(
         &mut self,
@@ -301,7 +354,7 @@ impl EventLoop {
             let mut connection = Connection::new(stream, kind, peer, cx.limits, cx.now);
             let both = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(connection.stream_mut(), token, both)?;
-            Ok::<_, io::Error>(Client { connection, queued: false, scheduled: None, permit })
+            Ok::<_, io::Error>(Client::new(connection, permit))
         });
         match inserted {
             Ok(token) => {
@@ -413,13 +466,33 @@ impl EventLoop {
         }
         let deadline = client.connection.deadline(&cx.limits);
         timers.schedule(token, deadline, &mut client.scheduled);
-        if next == Next::Again {
+        client.charge(&cx.buffered);
+        match next {
+            Next::Wait | Next::Close => {}
+            Next::Again => self.enqueue(token),
+            Next::Pause if client.paused => {}
+            Next::Pause => {
+                client.paused = true;
+                self.paused.push(token);
+            }
+            Next::Work => self.send_work(token),
+        }
+    }
+
+    /// Hands a connection's work to the helpers, or has it refused.
+    fn send_work(&mut self, token: Token) {
+        let Some(client) = self.clients.get_mut(token) else { return };
+        let Some(work) = client.connection.take_work() else { return };
+        if self.helpers.submit(work, token, self.reply_to.clone()).is_err() {
+            client.connection.on_busy(&self.cx);
             self.enqueue(token);
         }
     }
 
     fn drop_client(&mut self, token: Token) {
         if let Some(mut client) = self.clients.remove(token) {
+            // Relaxed: as in `Client::charge`.
+            self.cx.buffered.fetch_sub(client.buffered, Ordering::Relaxed);
             self.timers.cancel(token, &mut client.scheduled);
             if let (None, Some(acceptor)) = (&client.permit, &mut self.acceptor) {
                 acceptor.refused -= 1;
@@ -471,6 +544,22 @@ impl EventLoop {
         // Release: pairs with the Acquire load in `shut_down`.
         self.lifecycle.stopping.store(true, Ordering::Release);
         self.lifecycle.wake_all();
+    }
+}
+
+impl Client {
+    fn new(connection: Connection<TcpStream>, permit: Option<Permit>) -> Client {
+        Client { connection, queued: false, paused: false, buffered: 0, scheduled: None, permit }
+    }
+
+    /// Brings this client's share of what is buffered over all connections up to date.
+    fn charge(&mut self, buffered: &AtomicUsize) {
+        let bytes = self.connection.buffered_bytes();
+        if bytes != self.buffered {
+            // Relaxed: only the sum matters. Wrapping: a smaller share is a sum with its complement.
+            buffered.fetch_add(bytes.wrapping_sub(self.buffered), Ordering::Relaxed);
+            self.buffered = bytes;
+        }
     }
 }
 

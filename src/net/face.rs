@@ -7,9 +7,16 @@ use bytes::BytesMut;
 use rouille::Response;
 
 use crate::command::{Command, Error, ErrorCode, Reply};
+use crate::execute::execute;
 use crate::rest::{self, Presentation};
 use crate::session::Dialect;
+use crate::store::Writer;
 use crate::wire::{http, lines};
+
+use super::helpers::Work;
+
+/// A larger body is not read in passing: parsing this much takes some tens of microseconds.
+const MAX_PARSED_BODY_BYTES: usize = 16 * 1024;
 
 /// What a listener's connections speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +38,14 @@ pub(super) enum Decoded {
     Incomplete,
     /// A command to be carried out, and what its answer must know.
     Request(Exchange, Command),
+    /// A request that takes long even to be understood.
+    Large(Exchange, Work),
     /// A request that is answered without carrying out anything.
     Answered(Answer),
 }
 
 /// What the answer must know of its request.
+#[derive(Clone, Copy)]
 pub(super) enum Exchange {
     Line(lines::Shape),
     Http(http::Exchange, Presentation),
@@ -104,6 +114,13 @@ fn decode_line(
     match decoder.decode(input, at_end) {
         lines::Decoded::Incomplete => Decoded::Incomplete,
         lines::Decoded::Request(shape, command) => Decoded::Request(Exchange::Line(shape), command),
+        lines::Decoded::Unparsed(line) => {
+            let work = move |writer: &mut Writer| match lines::parse(&line) {
+                Ok((shape, command)) => Exchange::Line(shape).answer(execute(writer, command)),
+                Err(error) => Answer::Line(lines::Shape::Object, Reply::Error(error)),
+            };
+            Decoded::Large(Exchange::Line(lines::Shape::Object), Box::new(work))
+        }
         lines::Decoded::Refused(error) => {
             Decoded::Answered(Answer::Line(lines::Shape::Object, Reply::Error(error)))
         }
@@ -112,15 +129,25 @@ fn decode_line(
 
 fn route(request: http::Request, peer: SocketAddr, max_body_bytes: usize) -> Decoded {
     let http::Request { head, body } = request;
+    let http::Head { method, target, headers, exchange } = head;
+    let is_large = body.len() > MAX_PARSED_BODY_BYTES;
     // The one place that relies on a constructor which rouille documents as meant for tests; the
     // version is pinned in the manifest.
-    let request =
-        rouille::Request::fake_http_from(peer, head.method, head.target, head.headers, body);
+    let request = rouille::Request::fake_http_from(peer, method, target, headers, body);
+    if is_large {
+        let work = move |writer: &mut Writer| match rest::parse(&request, max_body_bytes) {
+            Ok((presentation, command)) => {
+                Exchange::Http(exchange, presentation).answer(execute(writer, command))
+            }
+            Err(response) => Answer::Response(exchange, response),
+        };
+        return Decoded::Large(Exchange::Http(exchange, Presentation::Object), Box::new(work));
+    }
     match rest::parse(&request, max_body_bytes) {
         Ok((presentation, command)) => {
-            Decoded::Request(Exchange::Http(head.exchange, presentation), command)
+            Decoded::Request(Exchange::Http(exchange, presentation), command)
         }
-        Err(response) => Decoded::Answered(Answer::Response(head.exchange, response)),
+        Err(response) => Decoded::Answered(Answer::Response(exchange, response)),
     }
 }
 

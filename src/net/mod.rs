@@ -3,6 +3,7 @@
 mod connection;
 mod event_loop;
 mod face;
+mod helpers;
 mod listener;
 mod mailbox;
 mod registry;
@@ -10,4 +11,5 @@ mod timers;
 
 pub(crate) use connection::Limits;
 pub(crate) use event_loop::{EventLoop, Lifecycle, Setup};
+pub(crate) use helpers::Helpers;
 pub(crate) use listener::bind;

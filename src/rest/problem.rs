@@ -52,7 +52,13 @@ pub(super) fn of_error(error: &Error) -> Response {
         ErrorCode::BadJson | ErrorCode::BadRequest | ErrorCode::UnknownOp => (400, "Bad Request"),
         ErrorCode::TooLarge => (413, "Content Too Large"),
         ErrorCode::Timeout => (408, "Request Timeout"),
-        ErrorCode::TooManyConnections | ErrorCode::ShuttingDown => (503, "Service Unavailable"),
+        ErrorCode::Busy | ErrorCode::TooManyConnections | ErrorCode::ShuttingDown => {
+            (503, "Service Unavailable")
+        }
     };
-    problem(status, title, &error.message)
+    let response = problem(status, title, &error.message);
+    match error.code {
+        ErrorCode::Busy => response.with_unique_header("Retry-After", "1"),
+        _ => response,
+    }
 }

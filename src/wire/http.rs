@@ -166,6 +166,7 @@ impl Decoder {
         }
         let head = parse_head(&input[..scanned], self.max_body_bytes);
         input.advance(scanned);
+        self.state = State::Head { scanned: 0 };
         head.map(Some)
     }
 }

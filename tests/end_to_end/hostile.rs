@@ -187,3 +187,30 @@ fn clients_that_vanish_leave_nothing_behind() {
     assert!((0..10_000).any(served));
     assert_unharmed(&server);
 }
+
+#[test]
+fn large_requests_by_the_dozen_are_done_or_refused_and_small_ones_are_served_meanwhile() {
+    let server = start();
+    let values: Vec<i64> = (0..5000).collect();
+    let large = serde_json::json!({"op": "add", "values": values}).to_string() + "\n";
+    let mut clients: Vec<Lines> = (0..100).map(|_| Lines::connect(&server)).collect();
+    for client in &mut clients {
+        client.send(&large);
+    }
+    let mut small = Client::connect(server.http_addr());
+    for _ in 0..100 {
+        assert_eq!(small.ask("POST", "/array?reply=count", "[-1]").status, 201);
+    }
+    let mut done = 0;
+    for client in &mut clients {
+        let reply = client.read();
+        if reply.starts_with(r#"{"added":5000,"#) {
+            done += 1;
+        } else {
+            assert!(reply.starts_with(r#"{"error":{"code":"busy""#), "{reply}");
+        }
+        assert_eq!(client.ask(r#"{"op":"ping"}"#), r#"{"pong":true}"#, "the connection goes on");
+    }
+    let expected = format!("{{\"removed\":{}}}\n", done * values.len() + 100);
+    assert_eq!(small.ask("DELETE", "/array", "").body, expected);
+}

@@ -700,6 +700,71 @@ fn a_request_too_long_to_be_heard_out_is_told_that_the_server_stops() {
     }
 }
 
+// --- What is done elsewhere
+
+fn clear_and_count(kind: FaceKind) -> Vec<u8> {
+    match kind {
+        FaceKind::Socket => b"{\"op\":\"clear\"}\n{\"op\":\"count\"}\n".to_vec(),
+        FaceKind::Http => b"DELETE /array HTTP/1.1\r\nHost: h\r\n\r\n\
+            GET /array/count HTTP/1.1\r\nHost: h\r\n\r\n"
+            .to_vec(),
+    }
+}
+
+#[test]
+fn slow_work_is_handed_out_and_what_is_behind_it_waits() {
+    for kind in [FaceKind::Socket, FaceKind::Http] {
+        let mut peer = Peer::new(kind);
+        peer.fill(&[1, 2]);
+        peer.arrive(&clear_and_count(kind));
+        assert_eq!(peer.connection.drive(&mut peer.cx), Next::Work);
+        let work = peer.connection.take_work().expect("there is work");
+        peer.arrive(PING);
+        assert_eq!(peer.connection.drive(&mut peer.cx), Next::Wait);
+        peer.connection.stop();
+        assert_eq!(peer.connection.drive(&mut peer.cx), Next::Wait, "the answer is waited for");
+        assert_eq!(peer.received(), "", "nothing overtakes it");
+        let answer = work(&mut peer.cx.writer);
+        peer.connection.on_answer(&peer.cx, answer);
+        peer.run();
+        let received = peer.received();
+        let (removed, count) = (received.find("{\"removed\":2}"), received.find("{\"count\":0}"));
+        assert!(removed.is_some() && count > removed, "{received}");
+    }
+}
+
+#[test]
+fn work_without_room_is_refused_and_the_connection_goes_on() {
+    for (kind, busy) in
+        [(FaceKind::Socket, "\"code\":\"busy\""), (FaceKind::Http, "Retry-After: 1\r\n")]
+    {
+        let mut peer = Peer::new(kind);
+        peer.fill(&[1, 2]);
+        peer.arrive(&clear_and_count(kind));
+        assert_eq!(peer.connection.drive(&mut peer.cx), Next::Work);
+        assert!(peer.connection.take_work().is_some());
+        peer.connection.on_busy(&peer.cx);
+        assert_eq!(peer.run(), Next::Wait);
+        let received = peer.received();
+        assert!(received.contains(busy) && received.contains("{\"count\":2}"), "{received}");
+    }
+}
+
+#[test]
+fn nothing_more_is_read_while_too_much_is_buffered() {
+    for kind in [FaceKind::Socket, FaceKind::Http] {
+        let mut peer = Peer::new(kind);
+        peer.cx.limits.max_buffered_bytes = 1000;
+        peer.cx.buffered.store(1001, Ordering::Relaxed);
+        peer.arrive(&clear_and_count(kind));
+        assert_eq!(peer.drive(), Next::Pause);
+        assert_eq!((peer.received().len(), peer.connection.buffered_bytes()), (0, 0));
+        peer.cx.buffered.store(1000, Ordering::Relaxed);
+        assert_eq!(peer.run(), Next::Wait);
+        assert!(peer.received().contains("{\"count\":0}"), "{}", peer.received());
+    }
+}
+
 #[test]
 fn only_the_first_order_to_stop_counts() {
     let mut peer = Peer::new(FaceKind::Socket);
@@ -900,7 +965,12 @@ impl Peer {
     }
 
     fn with_limit(kind: FaceKind, max_request_bytes: usize) -> Peer {
-        let limits = Limits { max_request_bytes, idle_timeout: IDLE, request_timeout: REQUEST };
+        let limits = Limits {
+            max_request_bytes,
+            max_buffered_bytes: usize::MAX,
+            idle_timeout: IDLE,
+            request_timeout: REQUEST,
+        };
         let now = Instant::now();
         let mut cx = Context::new(SortedMultiset::new().writer(), limits, now);
         cx.date = DATE.to_owned();
@@ -926,8 +996,17 @@ impl Peer {
         self.cx.writer.add(values);
     }
 
+    /// Drives once; what would be done elsewhere is done at once.
     fn drive(&mut self) -> Next {
-        self.connection.drive(&mut self.cx)
+        match self.connection.drive(&mut self.cx) {
+            Next::Work => {
+                let work = self.connection.take_work().expect("there is work");
+                let answer = work(&mut self.cx.writer);
+                self.connection.on_answer(&self.cx, answer);
+                Next::Again
+            }
+            next => next,
+        }
     }
 
     /// Drives until it waits or closes.

@@ -396,6 +396,10 @@ fn outcome(decoded: Decoded) -> Option<Outcome> {
     match decoded {
         Decoded::Incomplete => None,
         Decoded::Request(shape, command) => Some(Ok((shape, command))),
+        Decoded::Unparsed(line) => {
+            assert!(line.len() > MAX_PARSED_BYTES, "it could have been parsed in passing");
+            Some(parse(&line))
+        }
         Decoded::Refused(error) => Some(Err(error)),
     }
 }
