@@ -1,15 +1,25 @@
 //! The command line, parsed and validated once.
 
 use clap::builder::RangedU64ValueParser;
-use clap::{Parser, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, ValueEnum};
 use std::fmt::{self, Display};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The most values in one batch: each connection holds one batch and its text.
+/// The most values in one batch: each connection may hold one batch and its text.
 const MAX_BATCH_LEN: usize = 1_000_000;
+/// The most requests in flight on one connection: each takes 32 bytes, besides its text.
+const MAX_PIPELINE: usize = 10_000;
+/// The most values in flight on one connection: their text, of up to 21 bytes each, may have to
+/// wait for the server.
+const MAX_VALUES_IN_FLIGHT: usize = 10_000_000;
+/// Each value's range in scenario `classic`: duplicates are many, and arrays easy to read.
+const CLASSIC_VALUES: RangeInclusive<i64> = 0..=100;
+/// Each value's range in other scenarios.
+const ALL_VALUES: RangeInclusive<i64> = i64::MIN..=i64::MAX;
 /// The longest duration accepted. It keeps clock arithmetic far from overflow.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -61,15 +71,30 @@ pub(crate) struct Args {
     #[arg(long, value_name = "A..B", default_value = "10..20", value_parser = parse_batch_range)]
     pub(crate) batch: RangeInclusive<usize>,
 
-    /// Each value, at random from A to B, both included; any 64-bit signed integers.
+    /// Each value, at random from A to B, both included; any 64-bit signed integers. Default:
+    /// 0..100 in scenario classic, else all of them.
     #[arg(
         long,
         value_name = "A..B",
-        default_value = "0..100",
         allow_hyphen_values = true,
         value_parser = parse_range::<i64>
     )]
-    pub(crate) values: RangeInclusive<i64>,
+    values: Option<RangeInclusive<i64>>,
+
+    /// Requests in flight on each connection: a new one is sent for each reply. Scenario classic
+    /// has one, and then closes the connection.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "1",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_PIPELINE as u64)
+    )]
+    pub(crate) pipeline: usize,
+
+    /// What the server is asked to reply to an add. Default: count. Not in scenario classic, whose
+    /// requests are bare arrays, and whose replies are the whole array.
+    #[arg(long, value_name = "WHAT")]
+    reply: Option<ReplyKind>,
 
     /// Seed of the random input: the same seed gives the same batches. Default: a random one, which
     /// the report names.
@@ -77,17 +102,65 @@ pub(crate) struct Args {
     pub(crate) rng_seed: Option<u64>,
 
     /// Others change the array meanwhile: check that every array is sorted, but not what it holds,
-    /// nor the last count.
+    /// nor the counts.
     #[arg(long)]
     pub(crate) shared: bool,
 
-    /// A request without a complete reply after this long is an error; so is a server that has not
-    /// closed a connection by then.
+    /// The longest wait for a connection, from a request's sending to its complete reply, and after
+    /// the last reply for the server to close its side: each longer one is an error. Once
+    /// connections of scenario ingest have failed for as long without one reply, the run is over.
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = parse_duration)]
     pub(crate) timeout: Duration,
 }
 
 impl Args {
+    /// Reads the command line. If that is wrong, or asks for help, it ends the process.
+    pub(crate) fn from_command_line() -> Self {
+        Self::try_parse().and_then(Self::validated).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Refuses flags that do not go together.
+    fn validated(self) -> Result<Self, clap::Error> {
+        let refused = |why| Err(Self::command().error(ErrorKind::ArgumentConflict, why));
+        if let ScenarioName::Classic = self.scenario {
+            if self.reply.is_some() {
+                return refused(
+                    "--reply: scenario classic sends bare arrays, to which the reply is always the \
+                     whole array"
+                        .to_owned(),
+                );
+            }
+            if self.pipeline > 1 {
+                return refused(
+                    "--pipeline: scenario classic closes each connection after one request"
+                        .to_owned(),
+                );
+            }
+        }
+        if self.pipeline.saturating_mul(*self.batch.end()) > MAX_VALUES_IN_FLIGHT {
+            return refused(format!(
+                "--pipeline {} with batches of up to {} values: at most {MAX_VALUES_IN_FLIGHT} \
+                 values may be in flight on one connection",
+                self.pipeline,
+                self.batch.end()
+            ));
+        }
+        Ok(self)
+    }
+
+    /// Each value's range.
+    pub(crate) fn values(&self) -> RangeInclusive<i64> {
+        self.values.clone().unwrap_or(match self.scenario {
+            ScenarioName::Classic => CLASSIC_VALUES,
+            ScenarioName::Ingest => ALL_VALUES,
+        })
+    }
+
+    /// What the server is asked to reply to an add.
+    pub(crate) fn reply(&self) -> ReplyKind {
+        self.reply.unwrap_or(ReplyKind::Count)
+    }
+
     /// How long the run goes on.
     pub(crate) fn goal(&self) -> Goal {
         self.duration.map_or(Goal::Requests(self.requests), Goal::Duration)
@@ -99,14 +172,28 @@ impl Args {
 pub(crate) enum ScenarioName {
     /// Connect, send one batch, read the whole sorted array, check it, close, again.
     Classic,
+    /// Connections stay open, and each adds batch after batch, --pipeline of them in flight.
+    Ingest,
 }
 
 impl Display for ScenarioName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             ScenarioName::Classic => "classic",
+            ScenarioName::Ingest => "ingest",
         })
     }
+}
+
+/// What the server replies to an add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReplyKind {
+    /// How many values were added, and how many there are.
+    Count,
+    /// The same, and the batch, sorted.
+    Batch,
+    /// The same, and the whole array.
+    Array,
 }
 
 /// How long a run goes on.
@@ -178,10 +265,9 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn parse(flags: &[&str]) -> Result<Args, clap::Error> {
-        Args::try_parse_from(std::iter::once(&"loadtest").chain(flags))
+        Args::try_parse_from(std::iter::once(&"loadtest").chain(flags)).and_then(Args::validated)
     }
 
     #[test]
@@ -196,7 +282,8 @@ mod tests {
             args.socket.candidates,
             ["127.0.0.1:7878".parse::<SocketAddr>().expect("an address")]
         );
-        assert_eq!((args.batch.clone(), args.values.clone()), (10..=20, 0..=100));
+        assert_eq!((args.batch.clone(), args.values()), (10..=20, 0..=100));
+        assert_eq!((args.pipeline, args.reply()), (1, ReplyKind::Count));
         assert_eq!((args.connections, args.goal()), (256, Goal::Requests(2000)));
         assert_eq!((args.timeout, args.shared), (Duration::from_secs(30), false));
     }
@@ -209,7 +296,34 @@ mod tests {
         );
         assert_eq!(parse_range("-5..-5"), Ok(-5_i64..=-5));
         let args = parse(&["--values", "-20..-10"]).expect("a negative range");
-        assert_eq!(args.values, -20..=-10);
+        assert_eq!(args.values(), -20..=-10);
+    }
+
+    #[test]
+    fn values_follow_the_scenario() {
+        let args = parse(&["--scenario", "ingest"]).expect("a scenario");
+        assert_eq!(args.values(), i64::MIN..=i64::MAX);
+        let args = parse(&["--scenario", "ingest", "--values", "1..2"]).expect("a range");
+        assert_eq!(args.values(), 1..=2);
+    }
+
+    #[test]
+    fn flags_of_another_scenario_are_usage_errors() {
+        for flags in [["--reply", "array"], ["--pipeline", "2"]] {
+            let error = parse(&flags).expect_err("not in classic");
+            assert_eq!(error.exit_code(), 2);
+            let text = error.to_string();
+            assert!(text.contains(flags[0]) && text.contains("classic"), "{text}");
+            assert!(parse(&[&["--scenario", "ingest"], &flags[..]].concat()).is_ok());
+        }
+        assert!(parse(&["--pipeline", "1"]).is_ok());
+    }
+
+    #[test]
+    fn values_in_flight_are_bounded() {
+        let flags = ["--scenario", "ingest", "--pipeline", "11", "--batch", "1..1000000"];
+        let error = parse(&flags).expect_err("too many").to_string();
+        assert!(error.contains("--pipeline 11"), "{error}");
     }
 
     #[test]
@@ -241,6 +355,9 @@ mod tests {
             ["--socket", "7878"],
             ["--scenario", "other"],
             ["--rng-seed", "-1"],
+            ["--pipeline", "0"],
+            ["--pipeline", "10001"],
+            ["--reply", "all"],
             ["--nonsense", "1"],
         ] {
             let error = parse(&flags).expect_err("a wrong value");

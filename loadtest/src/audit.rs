@@ -15,23 +15,27 @@ pub(crate) struct Audit {
     pub(crate) server: SocketAddr,
     timeout: Duration,
     shared: bool,
+    max_compared: u64,
 }
 
 impl Audit {
     /// Finds the server, and opens the books with what it holds. With `shared` nothing follows from
-    /// that, so only its count is asked for. An error is one line that names the address.
+    /// that, so only its count is asked for; nor is an array read, then or at the end, of more than
+    /// `max_compared` values. An error is one line that names the address.
     pub(crate) fn begin(
         address: &Address,
         timeout: Duration,
         shared: bool,
+        max_compared: u64,
     ) -> Result<(Self, Ledger), String> {
         let failed = |error: RequestError| {
             format!("cannot read the array's count from {}: {error}", address.text)
         };
         let (server, mut control) = connect_any(address, timeout).map_err(failed)?;
         let count = control.count().map_err(failed)?;
-        let mut ledger = Ledger::new(count);
-        if count > 0 && !shared {
+        // Where nothing can be compared, nothing needs to be kept.
+        let mut ledger = Ledger::new(count, if shared { 0 } else { max_compared });
+        if count > 0 && ledger.keeps_values() {
             let mut found = 0_u64;
             let announced = control.array(|value| {
                 ledger.there_at_start(value);
@@ -48,15 +52,15 @@ impl Audit {
             }
         }
         control.close().map_err(failed)?;
-        Ok((Self { server, timeout, shared }, ledger))
+        Ok((Self { server, timeout, shared, max_compared }, ledger))
     }
 
     /// Asks again at the end, and checks that the server holds what the books say.
     pub(crate) fn finish(&self, ledger: &mut Ledger, stats: &mut Stats) {
         let unresolved = ledger.requests_unresolved();
         if self.shared {
-            let names = "batch_missing, length, final_count, final_array";
-            stats.checks_skipped.push(format!("{names}: others may change the array (--shared)"));
+            let reason = "final_count, final_array: others may change the array (--shared)";
+            stats.checks_skipped.push(reason.to_owned());
         } else if unresolved > 0 {
             let reason = format!(
                 "final_count, final_array: nobody knows whether {unresolved} request(s) took effect"
@@ -81,17 +85,25 @@ impl Audit {
         if exact {
             stats.check(ledger.check_count(count), context);
         }
+        if count > self.max_compared || (exact && !ledger.keeps_values()) {
+            stats.checks_skipped.push(format!(
+                "final_array: an array of more than {} values is neither kept nor read",
+                self.max_compared
+            ));
+            return control.close();
+        }
+        let mut comparison = if exact { ledger.comparison() } else { None };
         let mut checks = ArrayChecks::new(Vec::new());
         let announced = control.array(|value| {
             checks.value(value);
-            if exact {
-                ledger.found(value);
+            if let Some(comparison) = &mut comparison {
+                comparison.found(value);
             }
         })?;
         stats.check(checks.order(), context);
         stats.check(check_announced(announced, checks.len()), context);
-        if exact {
-            stats.check(ledger.check_found(), context);
+        if let Some(comparison) = comparison {
+            stats.check(comparison.finish(), context);
         }
         control.close()
     }

@@ -37,8 +37,6 @@ pub(crate) struct Connection<T> {
     pub(crate) stream: TcpStream,
     /// The scenario's.
     pub(crate) session: T,
-    /// When to give up.
-    pub(crate) deadline: Instant,
     /// Whether another turn is due without an event.
     pub(crate) queued: bool,
     phase: Phase,
@@ -51,16 +49,11 @@ pub(crate) struct Connection<T> {
 
 impl<T> Connection<T> {
     /// Begins to connect.
-    pub(crate) fn start(
-        address: SocketAddr,
-        session: T,
-        deadline: Instant,
-    ) -> Result<Self, (T, RequestError)> {
+    pub(crate) fn start(address: SocketAddr, session: T) -> Result<Self, (T, RequestError)> {
         match TcpStream::connect(address) {
             Ok(stream) => Ok(Self {
                 stream,
                 session,
-                deadline,
                 queued: false,
                 phase: Phase::Connecting,
                 outgoing: Vec::new(),
@@ -72,7 +65,8 @@ impl<T> Connection<T> {
     }
 
     /// Does what can be done without waiting: it tries the socket itself, so that a turn without
-    /// cause does no harm.
+    /// cause does no harm. What the scenario has to say to all that was received goes out at its
+    /// end, with one write if the socket takes it.
     pub(crate) fn turn<S: Scenario<Session = T>>(
         &mut self,
         scenario: &mut S,
@@ -88,8 +82,9 @@ impl<T> Connection<T> {
                 Err(error) => return Turn::Ended(Err(RequestError::Connect(error))),
             }
         }
+        let turn = self.receive(scenario, buffer);
         self.send();
-        self.receive(scenario, buffer)
+        turn
     }
 
     /// Whether the connection stands. The error must be asked for first: without one, a socket that
@@ -112,13 +107,22 @@ impl<T> Connection<T> {
         while self.sent < self.outgoing.len() && self.send_error.is_none() {
             match self.stream.write(&self.outgoing[self.sent..]) {
                 Ok(count) => self.sent += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return self.trim(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => self.send_error = Some(error),
             }
         }
         self.outgoing.clear();
         self.sent = 0;
+    }
+
+    /// Takes off what was sent once it is the greater part, so that a server which is slow to read
+    /// does not make the rest grow without end, nor each byte move more than once or so.
+    fn trim(&mut self) {
+        if self.sent > self.outgoing.len() / 2 {
+            self.outgoing.drain(..self.sent);
+            self.sent = 0;
+        }
     }
 
     fn receive<S: Scenario<Session = T>>(&mut self, scenario: &mut S, buffer: &mut [u8]) -> Turn {
@@ -136,7 +140,8 @@ impl<T> Connection<T> {
                 Err(error) => return Turn::Ended(Err(RequestError::Io(error))),
             };
             budget = budget.saturating_sub(count);
-            match scenario.received(&mut self.session, &buffer[..count], Instant::now()) {
+            let Self { session, outgoing, .. } = self;
+            match scenario.received(session, &buffer[..count], outgoing, Instant::now()) {
                 Ok(Next::Read) => {}
                 Ok(Next::Close) => self.close_own_side(),
                 Err(error) => return Turn::Ended(Err(error)),

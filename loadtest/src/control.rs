@@ -2,7 +2,7 @@
 //! and which.
 
 use crate::error::RequestError;
-use crate::verify::{Progress, ReplyParser, Shape, refusal_or_nonsense};
+use crate::verify::{Progress, ReplyParser, Shape, refusal};
 use serde::Deserialize;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -57,7 +57,7 @@ impl Control {
         line.pop();
         match serde_json::from_slice(&line) {
             Ok(CountReply { count }) => Ok(count),
-            Err(_) => Err(refusal_or_nonsense(&line).into()),
+            Err(_) => Err(RequestError::Server(refusal(&line)?)),
         }
     }
 
@@ -75,11 +75,10 @@ impl Control {
             match reply.push(&self.buffer[..received], &mut each)? {
                 Progress::NeedMore => {}
                 Progress::Complete { consumed } if consumed == received => {
-                    return Ok(reply
-                        .announced()
-                        .expect("a listing that is complete has begun with its count"));
+                    return Ok(reply.receipt().count);
                 }
                 Progress::Complete { .. } => return Err(stray_bytes()),
+                Progress::Refused { error, .. } => return Err(RequestError::Server(error)),
             }
         }
     }

@@ -1,9 +1,10 @@
 //! What can go wrong with one request.
 
-use crate::verify::{ReplyError, ServerError};
+use crate::verify::{Malformed, ServerError};
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 /// Why a request has no complete reply.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) enum RequestError {
     Protocol(String),
     /// It was not done in time.
     Timeout,
+    /// For so long connections have failed and nothing was answered: no more are opened.
+    GaveUp(Duration),
 }
 
 impl RequestError {
@@ -42,6 +45,7 @@ impl RequestError {
             RequestError::Server(error) => format!("server_error:{}", error.code).into(),
             RequestError::Protocol(_) => "protocol".into(),
             RequestError::Timeout => "timeout".into(),
+            RequestError::GaveUp(_) => "gave_up".into(),
         }
     }
 }
@@ -57,16 +61,17 @@ impl fmt::Display for RequestError {
             RequestError::Server(error) => error.fmt(f),
             RequestError::Protocol(what) => f.write_str(what),
             RequestError::Timeout => f.write_str("timed out"),
+            RequestError::GaveUp(time) => {
+                let time = humantime::format_duration(*time);
+                write!(f, "connections fail and nothing was answered for {time}: the rest is off")
+            }
         }
     }
 }
 
-impl From<ReplyError> for RequestError {
-    fn from(error: ReplyError) -> Self {
-        match error {
-            ReplyError::Refused(error) => RequestError::Server(error),
-            ReplyError::Malformed(what) => RequestError::Protocol(what),
-        }
+impl From<Malformed> for RequestError {
+    fn from(Malformed(what): Malformed) -> Self {
+        RequestError::Protocol(what)
     }
 }
 
@@ -85,6 +90,7 @@ mod tests {
         assert_eq!(kind(RequestError::Io(ErrorKind::BrokenPipe.into())), "reset");
         assert_eq!(kind(RequestError::Io(ErrorKind::NetworkDown.into())), "io");
         let full = ServerError { code: "full".into(), message: "no room".into() };
-        assert_eq!(kind(ReplyError::Refused(full).into()), "server_error:full");
+        assert_eq!(kind(RequestError::Server(full)), "server_error:full");
+        assert_eq!(kind(Malformed("what".into()).into()), "protocol");
     }
 }

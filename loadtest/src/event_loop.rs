@@ -1,4 +1,4 @@
-//! The event loop: opens connections, gives each its turns, and ends those that take too long. One
+//! The event loop: opens connections, gives each its turns, and ends those that wait too long. One
 //! thread, one poll.
 //!
 //! Events are edge-triggered, so that a turn goes on until the socket blocks or its budget is
@@ -28,7 +28,8 @@ const READ_BUFFER_BYTES: usize = 64 * 1024;
 const EVENTS_PER_POLL: usize = 1024;
 /// Connections opened between two polls: a burst of thousands would delay the replies to the first.
 const OPENS_PER_TURN: usize = 64;
-/// The pause after a connection could not even be begun.
+/// The pause in opening after a connection failed, so that a server which is gone, or sends
+/// everybody away, costs neither of the two a busy loop.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(1);
 /// Time between two looks for overdue connections, and two ticks for the caller.
 const TICK: Duration = Duration::from_millis(100);
@@ -40,7 +41,7 @@ pub(crate) struct EventLoop<S: Scenario> {
     server: SocketAddr,
     /// The most connections open at once.
     capacity: usize,
-    /// How long one connection may take.
+    /// How long a connection may wait for what comes next.
     timeout: Duration,
     connections: Slab<Connection<S::Session>>,
     /// Slots of connections that were stopped by their budget. A slot may be empty or reused by
@@ -49,10 +50,13 @@ pub(crate) struct EventLoop<S: Scenario> {
     buffer: Box<[u8]>,
     /// The scenario opens no more.
     exhausted: bool,
+    /// When a connection failed last.
+    failed_at: Option<Instant>,
 }
 
 impl<S: Scenario> EventLoop<S> {
-    /// A loop for up to `capacity` connections at once, each of which may take up to `timeout`.
+    /// A loop for up to `capacity` connections at once, each of which may wait up to `timeout` for
+    /// what comes next.
     pub(crate) fn new(server: SocketAddr, capacity: usize, timeout: Duration) -> io::Result<Self> {
         Ok(Self {
             poll: Poll::new()?,
@@ -63,14 +67,14 @@ impl<S: Scenario> EventLoop<S> {
             unfinished: VecDeque::new(),
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             exhausted: false,
+            failed_at: None,
         })
     }
 
     /// Runs until the scenario opens no more connections and all have ended; calls `tick` about ten
     /// times a second.
     ///
-    /// It ends: each connection does, by its deadline at the latest. An error is one of the poll
-    /// itself.
+    /// It ends if the scenario does: each wait has its end. An error is one of the poll itself.
     pub(crate) fn run(mut self, scenario: &mut S, mut tick: impl FnMut(&S)) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
         let mut next_tick = Instant::now() + TICK;
@@ -114,24 +118,31 @@ impl<S: Scenario> EventLoop<S> {
                 return None;
             }
             let now = Instant::now();
+            if let Some(failed_at) = self.failed_at {
+                let left = PAUSE_AFTER_FAILURE.saturating_sub(now.duration_since(failed_at));
+                if !left.is_zero() {
+                    return Some(left);
+                }
+            }
+            let alone = self.failed_at.take().is_some();
             let Some(session) = scenario.open(now) else {
                 self.exhausted = true;
                 return None;
             };
-            if let Err((session, error)) = self.open(session, now) {
-                scenario.ended(session, Err(error));
+            if let Err((session, error)) = self.open(session) {
+                self.failed_at = Some(now);
+                scenario.ended(session, Err(error), now);
+            }
+            // After a failure one goes ahead, to show whether the next would fail too.
+            if alone {
                 return Some(PAUSE_AFTER_FAILURE);
             }
         }
         Some(Duration::ZERO)
     }
 
-    fn open(
-        &mut self,
-        session: S::Session,
-        now: Instant,
-    ) -> Result<(), (S::Session, RequestError)> {
-        let mut connection = Connection::start(self.server, session, now + self.timeout)?;
+    fn open(&mut self, session: S::Session) -> Result<(), (S::Session, RequestError)> {
+        let mut connection = Connection::start(self.server, session)?;
         let slot = self.connections.vacant_entry();
         let interest = Interest::READABLE | Interest::WRITABLE;
         match self.poll.registry().register(&mut connection.stream, Token(slot.key()), interest) {
@@ -175,7 +186,9 @@ impl<S: Scenario> EventLoop<S> {
         let overdue: Vec<usize> = self
             .connections
             .iter()
-            .filter(|(_, open)| open.deadline <= now)
+            .filter(|(_, open)| {
+                now.duration_since(scenario.waiting_since(&open.session)) >= self.timeout
+            })
             .map(|(slot, _)| slot)
             .collect();
         for slot in overdue {
@@ -187,6 +200,10 @@ impl<S: Scenario> EventLoop<S> {
         let mut connection = self.connections.remove(slot);
         // Closing the socket, at the end of this function, removes it from the poll in any case.
         let _ = self.poll.registry().deregister(&mut connection.stream);
-        scenario.ended(connection.session, ending);
+        let now = Instant::now();
+        if ending.is_err() {
+            self.failed_at = Some(now);
+        }
+        scenario.ended(connection.session, ending, now);
     }
 }

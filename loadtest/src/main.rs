@@ -1,8 +1,9 @@
 //! Load test client for sortd: opens hundreds to thousands of connections from one thread, sends
 //! batches of random integers, and verifies every reply as it streams in.
 //!
-//! The rooms, from the outside in: [`args`] reads the command line; a [`scenario`] decides what
-//! each connection does; the [`event_loop`] moves its bytes, one [`connection`] each; [`verify`]
+//! The rooms, from the outside in: [`args`] reads the command line; [`measure`] makes one run, from
+//! the first question to the report; a [`scenario`] decides what each connection does; [`input`]
+//! makes what it sends; the [`event_loop`] moves its bytes, one [`connection`] each; [`verify`]
 //! judges them, without a socket or a clock; [`audit`] compares the server's state before and after
 //! over a [`control`] connection; [`stats`] counts and [`report`] prints. Nothing here uses the
 //! server's code: a client that shared it would share its bugs.
@@ -15,6 +16,7 @@ mod error;
 mod event_loop;
 mod input;
 mod limits;
+mod measure;
 mod progress;
 mod report;
 mod scenario;
@@ -22,13 +24,14 @@ mod stats;
 mod verify;
 
 use args::{Args, ScenarioName};
-use clap::Parser;
 use report::Report;
+use scenario::classic::Classic;
+use scenario::ingest::Ingest;
 use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::from_command_line();
     let report = match run(&args) {
         Ok(report) => report,
         Err(message) => {
@@ -45,6 +48,9 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<Report, String> {
     limits::admit(args.connections)?;
     match args.scenario {
-        ScenarioName::Classic => scenario::classic::run(args),
+        ScenarioName::Classic => measure::run(args, Classic::new),
+        ScenarioName::Ingest => {
+            measure::run(args, |run| Ingest::new(run, args.pipeline, args.reply(), args.timeout))
+        }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Report {
     pub(crate) server: SocketAddr,
     /// Connections open at once.
     pub(crate) connections: usize,
+    /// Requests in flight on each.
+    pub(crate) pipeline: usize,
     /// Repeats the input.
     pub(crate) rng_seed: u64,
     /// From the first connection's start to the last one's end.
@@ -50,12 +52,13 @@ impl fmt::Display for Report {
         line(f, "scenario", self.scenario)?;
         line(f, "server", self.server)?;
         line(f, "connections", self.connections)?;
+        line(f, "pipeline", self.pipeline)?;
         line(f, "rng seed", self.rng_seed)?;
         line(f, "requests", stats.requests)?;
         line(f, "elapsed", format_args!("{seconds:.3} s"))?;
         line(f, "requests/s", format_args!("{:.1}", rate(stats.latency.len(), seconds)))?;
         line(f, "values/s", format_args!("{:.1}", rate(self.values_added, seconds)))?;
-        latency_table(f, &[("latency", &stats.latency), ("of it connect", &stats.connect)])?;
+        latency_table(f, &[("latency", &stats.latency), ("connect", &stats.connect)])?;
         line(f, "errors", stats.errors_total())?;
         kinds(f, &stats.errors)?;
         line(f, "checks passed", stats.checks_passed)?;
@@ -124,6 +127,7 @@ mod tests {
             scenario: ScenarioName::Classic,
             server: SocketAddr::from(([127, 0, 0, 1], 7878)),
             connections: 256,
+            pipeline: 16,
             rng_seed: 42,
             elapsed: Duration::from_millis(500),
             values_added: 30,
@@ -136,6 +140,7 @@ mod tests {
         let text = report().to_string();
         let expected = [
             "scenario        classic",
+            "pipeline        16",
             "rng seed        42",
             "elapsed         0.500 s",
             "requests/s      2.0",
@@ -151,7 +156,7 @@ mod tests {
         }
         assert_eq!(lines.last(), Some(&"PASS"));
         assert!(text.contains("latency                1.500"), "{text}");
-        assert!(text.contains("of it connect              -"), "{text}");
+        assert!(text.contains("connect                    -"), "{text}");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) type ByKind = BTreeMap<String, Occurrences>;
 /// Everything counted in a run.
 #[derive(Debug)]
 pub(crate) struct Stats {
-    /// From the start of connecting to the last byte of a complete reply.
+    /// To the last byte of a complete reply, from where the scenario says that its request began.
     pub(crate) latency: LatencyHistogram,
     /// From the start of connecting to the connection.
     pub(crate) connect: LatencyHistogram,
@@ -71,6 +71,7 @@ impl Stats {
     }
 
     /// Counts a check; `context` says of what.
+    #[inline]
     pub(crate) fn check(
         &mut self,
         result: Result<(), CheckFailure>,
@@ -95,6 +96,14 @@ impl Stats {
     /// Failed checks of all kinds.
     pub(crate) fn checks_failed_total(&self) -> u64 {
         total(&self.checks_failed)
+    }
+}
+
+#[cfg(test)]
+impl Stats {
+    /// The kinds of errors and failed checks.
+    pub(crate) fn kinds(&self) -> Vec<String> {
+        self.errors.keys().chain(self.checks_failed.keys()).cloned().collect()
     }
 }
 

@@ -3,72 +3,27 @@
 //!
 //! A reply is judged as it streams by. Once its newline has come the client closes its own side and
 //! waits for the server to do the same, so that a stray byte after the reply is always seen,
-//! however late it comes.
+//! however late it comes. Latency is counted from the start of connecting to that newline.
 
-use super::{Next, Scenario};
-use crate::args::{Args, Goal};
-use crate::audit::Audit;
+use super::text::append_array;
+use super::{Next, Run, Scenario};
 use crate::error::RequestError;
-use crate::event_loop::EventLoop;
-use crate::input::BatchSource;
-use crate::progress::ProgressLine;
-use crate::report::Report;
-use crate::stats::Stats;
-use crate::verify::{ArrayChecks, Ledger, Progress, ReplyParser, Shape};
+use crate::verify::{ArrayChecks, Progress, ReplyParser, Shape};
 use std::time::Instant;
-
-/// Runs the scenario against a server. An error is one line that says why nothing could be
-/// measured.
-pub(crate) fn run(args: &Args) -> Result<Report, String> {
-    let rng_seed = args.rng_seed.unwrap_or_else(rand::random);
-    let batches = BatchSource::new(rng_seed, &args.batch, &args.values);
-    let (audit, ledger) = Audit::begin(&args.socket, args.timeout, args.shared)?;
-
-    let progress = ProgressLine::new(args.goal());
-    let started = Instant::now();
-    let mut classic = Classic::new(args.goal(), started, batches, ledger, args.shared);
-    EventLoop::new(audit.server, args.connections, args.timeout)
-        .and_then(|event_loop| {
-            event_loop.run(&mut classic, |Classic { stats, .. }| {
-                progress.update(stats.requests, stats.errors_total(), stats.checks_failed_total());
-            })
-        })
-        .map_err(|error| format!("the event loop failed: {error}"))?;
-    let elapsed = started.elapsed();
-    drop(progress);
-
-    let Classic { mut stats, mut ledger, .. } = classic;
-    audit.finish(&mut ledger, &mut stats);
-    Ok(Report {
-        scenario: args.scenario,
-        server: audit.server,
-        connections: args.connections,
-        rng_seed,
-        elapsed,
-        values_added: ledger.values_acknowledged(),
-        stats,
-    })
-}
 
 /// The scenario's state over all connections.
 #[derive(Debug)]
-struct Classic {
-    goal: Goal,
-    started: Instant,
-    batches: BatchSource,
-    ledger: Ledger,
-    /// Others change the array: what it holds proves nothing.
-    shared: bool,
-    opened: u64,
-    stats: Stats,
+pub(crate) struct Classic {
+    run: Run,
 }
 
 /// One request on a connection of its own.
 #[derive(Debug)]
-struct Session {
+pub(crate) struct Session {
     /// From 1, in the order of opening.
     number: u64,
     opened_at: Instant,
+    waiting_since: Instant,
     /// Its text, until it is sent.
     request: Vec<u8>,
     reply: ReplyParser,
@@ -90,63 +45,67 @@ enum Stage {
 }
 
 impl Classic {
-    fn new(
-        goal: Goal,
-        started: Instant,
-        batches: BatchSource,
-        ledger: Ledger,
-        shared: bool,
-    ) -> Self {
-        Self { goal, started, batches, ledger, shared, opened: 0, stats: Stats::new() }
+    /// The scenario for a run that begins.
+    pub(crate) fn new(mut run: Run) -> Self {
+        if run.shared {
+            let reason = "batch_missing, length: others may change the array (--shared)";
+            run.stats.checks_skipped.push(reason.to_owned());
+        }
+        Self { run }
     }
 
     /// The reply is complete, and the batch thereby acknowledged, whatever the checks say.
     fn answered(&mut self, session: &mut Session, least: u64, now: Instant) {
         session.stage = Stage::Answered;
-        self.stats.latency.record(now.duration_since(session.opened_at));
+        session.waiting_since = now;
+        let Run { ledger, shared, stats, .. } = &mut self.run;
+        stats.latency.record(now.duration_since(session.opened_at));
         let checks = &session.checks;
         let context = || format!("request {}", session.number);
 
         let order = checks.order();
         let ordered = order.is_ok();
-        self.stats.check(order, context);
-        if !self.shared {
+        stats.check(order, context);
+        if !*shared {
             // The batch is looked for along the order: without one the search would say nothing.
             if ordered {
-                self.stats.check(checks.contains_batch(), context);
+                stats.check(checks.contains_batch(), context);
             }
-            self.stats.check(checks.length(&(least..=self.ledger.most())), context);
+            stats.check(checks.length(&(least..=ledger.most())), context);
         }
-        self.ledger.acknowledged(checks.batch());
+        ledger.acknowledged(checks.batch().iter().copied());
     }
 }
 
 impl Scenario for Classic {
+    /// No limit: each reply is the whole array, which the server and the wire feel long before.
+    const MAX_VALUES_COMPARED: u64 = u64::MAX;
+
     type Session = Session;
 
     fn open(&mut self, now: Instant) -> Option<Session> {
-        let more = match self.goal {
-            Goal::Requests(requests) => self.opened < requests,
-            Goal::Duration(duration) => now < self.started + duration,
-        };
-        more.then(|| {
-            self.opened += 1;
-            let batch = self.batches.next_batch();
-            Session {
-                number: self.opened,
-                opened_at: now,
-                request: batch_line(&batch),
-                checks: ArrayChecks::new(batch),
-                reply: ReplyParser::new(Shape::Bare),
-                received: 0,
-                stage: Stage::Connecting,
-            }
+        let number = self.run.quota.begin(now)?;
+        let batch: Vec<i64> = self.run.batches.batch(number).collect();
+        let mut request = Vec::new();
+        append_array(&mut request, batch.iter().copied());
+        request.push(b'\n');
+        Some(Session {
+            number,
+            opened_at: now,
+            waiting_since: now,
+            request,
+            checks: ArrayChecks::new(batch),
+            reply: ReplyParser::new(Shape::Bare),
+            received: 0,
+            stage: Stage::Connecting,
         })
     }
 
     fn connected(&mut self, session: &mut Session, outgoing: &mut Vec<u8>, now: Instant) {
-        self.stats.connect.record(now.duration_since(session.opened_at));
-        session.stage = Stage::Waiting { least: self.ledger.sending(session.checks.batch().len()) };
+        self.run.stats.connect.record(now.duration_since(session.opened_at));
+        session.waiting_since = now;
+        let least = self.run.ledger.sending(session.checks.batch().len());
+        session.stage = Stage::Waiting { least };
         outgoing.append(&mut session.request);
     }
 
@@ -154,13 +113,15 @@ impl Scenario for Classic {
         &mut self,
         session: &mut Session,
         bytes: &[u8],
+        _outgoing: &mut Vec<u8>,
         now: Instant,
     ) -> Result<Next, RequestError> {
         session.received += bytes.len() as u64;
         let Session { reply, checks, .. } = session;
-        let Progress::Complete { consumed } = reply.push(bytes, |value| checks.value(value))?
-        else {
-            return Ok(Next::Read);
+        let consumed = match reply.push(bytes, |value| checks.value(value))? {
+            Progress::NeedMore => return Ok(Next::Read),
+            Progress::Complete { consumed } => consumed,
+            Progress::Refused { error, .. } => return Err(RequestError::Server(error)),
         };
         if let Stage::Waiting { least } = session.stage {
             self.answered(session, least, now);
@@ -171,8 +132,12 @@ impl Scenario for Classic {
         Ok(Next::Close)
     }
 
-    fn ended(&mut self, session: Session, ending: Result<(), RequestError>) {
-        self.stats.requests += 1;
+    fn waiting_since(&self, session: &Session) -> Instant {
+        session.waiting_since
+    }
+
+    fn ended(&mut self, session: Session, ending: Result<(), RequestError>, _now: Instant) {
+        self.run.stats.requests += 1;
         let error = match (ending, session.stage) {
             (Ok(()), Stage::Answered) => return,
             (Ok(()), _) => RequestError::ClosedEarly,
@@ -185,37 +150,34 @@ impl Scenario for Classic {
             Stage::Answered => "after its complete reply".to_owned(),
             Stage::Waiting { .. } => {
                 if !refused {
-                    self.ledger.unresolved();
+                    self.run.ledger.unresolved(1);
                 }
                 format!("after {} bytes of reply", session.received)
             }
         };
-        self.stats.error(&error, &format!("request {}, {state}", session.number));
+        self.run.stats.error(&error, &format!("request {}, {state}", session.number));
     }
-}
 
-/// `[5,3,9]` and a newline.
-fn batch_line(batch: &[i64]) -> Vec<u8> {
-    let mut line = Vec::new();
-    let mut digits = itoa::Buffer::new();
-    for (index, value) in batch.iter().enumerate() {
-        line.push(if index == 0 { b'[' } else { b',' });
-        line.extend_from_slice(digits.format(*value).as_bytes());
+    fn run(&self) -> &Run {
+        &self.run
     }
-    line.extend_from_slice(b"]\n");
-    line
+
+    fn into_run(self) -> Run {
+        self.run
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Goal;
+    use crate::scenario::tests::run_of_fives;
     use std::time::Duration;
 
     /// A run of one-value batches, all 5, against an empty server.
     fn classic(shared: bool) -> (Classic, Instant) {
         let now = Instant::now();
-        let batches = BatchSource::new(1, &(1..=1), &(5..=5));
-        (Classic::new(Goal::Requests(3), now, batches, Ledger::new(0), shared), now)
+        (Classic::new(run_of_fives(Goal::Requests(3), now, shared)), now)
     }
 
     /// One request that gets `reply` and then `ending`; the names of what went wrong.
@@ -229,9 +191,10 @@ mod tests {
         let mut outgoing = Vec::new();
         classic.connected(&mut session, &mut outgoing, *now);
         assert_eq!(outgoing, b"[5]\n");
-        let result = classic.received(&mut session, reply, *now + Duration::from_millis(3));
-        classic.ended(session, result.and(ending));
-        classic.stats.errors.keys().chain(classic.stats.checks_failed.keys()).cloned().collect()
+        let later = *now + Duration::from_millis(3);
+        let result = classic.received(&mut session, reply, &mut outgoing, later);
+        classic.ended(session, result.and(ending), later);
+        classic.run.stats.kinds()
     }
 
     fn outcome(reply: &[u8]) -> Vec<String> {
@@ -243,7 +206,7 @@ mod tests {
         let mut run = classic(false);
         assert_eq!(request(&mut run, b"[5]\n", Ok(())), [""; 0]);
         assert_eq!(request(&mut run, b"[5,5]\n", Ok(())), [""; 0]);
-        let Classic { stats, ledger, .. } = run.0;
+        let Run { stats, ledger, .. } = run.0.into_run();
         assert_eq!((stats.requests, stats.checks_passed, ledger.values_acknowledged()), (2, 6, 2));
         assert!(stats.latency.max() >= Duration::from_millis(3));
     }
@@ -284,25 +247,32 @@ mod tests {
         let mut run = classic(false);
         request(&mut run, b"{\"error\":{\"code\":\"full\",\"message\":\"no room\"}}\n", Ok(()));
         request(&mut run, b"[5]\n", Err(RequestError::Timeout));
-        assert_eq!(run.0.ledger.requests_unresolved(), 0);
+        assert_eq!(run.0.run.ledger.requests_unresolved(), 0);
         request(&mut run, b"[", Err(RequestError::Timeout));
-        assert_eq!(run.0.ledger.requests_unresolved(), 1);
-        let example = &run.0.stats.errors["timeout"].example;
+        assert_eq!(run.0.run.ledger.requests_unresolved(), 1);
+        let example = &run.0.run.stats.errors["timeout"].example;
         assert_eq!(example, "request 2, after its complete reply: timed out");
     }
 
     #[test]
-    fn goals_end() {
-        let (mut counted, now) = classic(false);
-        assert_eq!(std::iter::from_fn(|| counted.open(now)).count(), 3);
-        counted.goal = Goal::Duration(Duration::from_secs(1));
-        assert!(counted.open(now + Duration::from_millis(999)).is_some());
-        assert!(counted.open(now + Duration::from_secs(1)).is_none());
+    fn each_wait_counts_by_itself() {
+        let (mut classic, opened) = classic(false);
+        let after = |seconds| opened + Duration::from_secs(seconds);
+        let (mut session, mut outgoing) =
+            (classic.open(opened).expect("requests are left"), Vec::new());
+        assert_eq!(classic.waiting_since(&session), opened);
+        classic.connected(&mut session, &mut outgoing, after(1));
+        assert_eq!(classic.waiting_since(&session), after(1));
+        for (seconds, bytes, since) in [(2, b"[5", 1), (3, b"]\n", 3)] {
+            let result = classic.received(&mut session, bytes, &mut outgoing, after(seconds));
+            assert!(result.is_ok());
+            assert_eq!(classic.waiting_since(&session), after(since));
+        }
     }
 
     #[test]
-    fn batch_text_reaches_the_edges() {
-        let text = batch_line(&[i64::MIN, 0, i64::MAX]);
-        assert_eq!(text, b"[-9223372036854775808,0,9223372036854775807]\n");
+    fn goal_ends_it() {
+        let (mut classic, now) = classic(false);
+        assert_eq!(std::iter::from_fn(|| classic.open(now)).count(), 3);
     }
 }

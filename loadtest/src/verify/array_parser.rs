@@ -89,6 +89,11 @@ impl ArrayParser {
         Self { state: State::Start, negative: false, magnitude: 0, digits: 0, taken: 0 }
     }
 
+    /// A parser of an array whose opening bracket has been taken already.
+    pub(crate) fn inside() -> Self {
+        Self { state: State::FirstOrEnd, taken: 1, ..Self::new() }
+    }
+
     /// Takes a piece of input and hands each completed value to `each`.
     ///
     /// After an error or `Closed` the parser is used up.
@@ -265,6 +270,14 @@ mod tests {
     fn consumed_leaves_what_follows() {
         let parsed = ArrayParser::new().push(b"[1,2]\n", |_| {});
         assert_eq!(parsed, Ok(Parsed::Closed { consumed: 5 }));
+    }
+
+    #[test]
+    fn inside_counts_the_bracket() {
+        let mut parser = ArrayParser::inside();
+        assert_eq!(parser.push(b"1,", |_| {}), Ok(Parsed::NeedMore));
+        let error = parser.push(b"]", |_| {}).expect_err("a value must come");
+        assert_eq!(error.to_string(), "']' at byte 3 of the array, expected an integer");
     }
 
     #[test]

@@ -10,8 +10,15 @@ pub(crate) enum Check {
     Unsorted,
     /// A reply holds every value of its batch, at least as often as the batch.
     BatchMissing,
-    /// A reply holds at least what was acknowledged before, at most what was sent.
+    /// A reply holds as many values as it must: at least what was acknowledged before and at most
+    /// what was sent, or exactly as many as it says.
     Length,
+    /// An add adds its whole batch and nothing else.
+    Added,
+    /// A count is at least what was acknowledged before, at most what was sent.
+    Count,
+    /// Counts on one connection never decrease.
+    CountDecreased,
     /// The last count is the first one plus what was added.
     FinalCount,
     /// The last array is the first one plus what was added.
@@ -25,6 +32,9 @@ impl Check {
             Check::Unsorted => "unsorted",
             Check::BatchMissing => "batch_missing",
             Check::Length => "length",
+            Check::Added => "added",
+            Check::Count => "count",
+            Check::CountDecreased => "count_decreased",
             Check::FinalCount => "final_count",
             Check::FinalArray => "final_array",
         }
@@ -64,6 +74,14 @@ impl ArrayChecks {
     pub(crate) fn new(mut batch: Vec<i64>) -> Self {
         batch.sort_unstable();
         Self { batch, matched: 0, len: 0, last: i64::MIN, descent: None }
+    }
+
+    /// Starts over for the reply to another batch, in the memory that is there.
+    pub(crate) fn restart(&mut self, batch: impl Iterator<Item = i64>) {
+        self.batch.clear();
+        self.batch.extend(batch);
+        self.batch.sort_unstable();
+        (self.matched, self.len, self.last, self.descent) = (0, 0, i64::MIN, None);
     }
 
     /// Takes the array's next value.
@@ -163,6 +181,15 @@ mod tests {
         let failure =
             watch(&[7, 3, 7, 7], &[3, 4, 7, 7, 9]).contains_batch().expect_err("7 is missing once");
         assert_eq!(failure.detail, "7 was sent 3 times, and the reply holds it 2 times");
+    }
+
+    #[test]
+    fn restart_forgets_everything() {
+        let mut checks = watch(&[9], &[5, 4]);
+        checks.restart([3, 1].into_iter());
+        assert_eq!((checks.len(), checks.order(), checks.batch()), (0, Ok(()), &[1, 3][..]));
+        [i64::MIN, 1, 3].into_iter().for_each(|value| checks.value(value));
+        assert_eq!((checks.len(), checks.order(), checks.contains_batch()), (3, Ok(()), Ok(())));
     }
 
     #[test]

@@ -2,11 +2,12 @@
 //! its array must hold.
 
 use super::checks::{Check, CheckFailure};
-use std::collections::HashMap;
+use super::comparison::Comparison;
 
-/// Every value that the server should hold, and the bounds that follow for a reply under way.
+/// How many values the server should hold, and as long as they are not too many, which; and the
+/// bounds that follow for a reply under way.
 ///
-/// Its memory grows with the number of distinct values, not with the number of requests.
+/// Its memory is 8 bytes for each value kept.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     start_count: u64,
@@ -15,19 +16,30 @@ pub(crate) struct Ledger {
     /// Requests that were sent and neither acknowledged nor refused: nobody knows whether they took
     /// effect.
     unresolved: u64,
-    /// For each value how often the server should hold it, less how often it was found.
-    balance: HashMap<i64, i64>,
+    /// The most values kept.
+    max_kept: u64,
+    /// Every value that the server should hold; `None` once they were more than the most kept.
+    kept: Option<Vec<i64>>,
 }
 
 impl Ledger {
-    /// The books of a server that held `start_count` values.
-    pub(crate) fn new(start_count: u64) -> Self {
-        Self { start_count, sent: 0, acknowledged: 0, unresolved: 0, balance: HashMap::new() }
+    /// The books of a server that held `start_count` values. If it holds more than `max_kept`, now
+    /// or later, they are counted only.
+    pub(crate) fn new(start_count: u64, max_kept: u64) -> Self {
+        let kept = (start_count <= max_kept).then(Vec::new);
+        Self { start_count, sent: 0, acknowledged: 0, unresolved: 0, max_kept, kept }
+    }
+
+    /// Whether the values are kept so far. Those there at the start must be entered then.
+    pub(crate) fn keeps_values(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// Enters a value that was there at the start.
     pub(crate) fn there_at_start(&mut self, value: i64) {
-        *self.balance.entry(value).or_default() += 1;
+        if let Some(kept) = &mut self.kept {
+            kept.push(value);
+        }
     }
 
     /// Enters a batch that is about to be sent. Returns the least length of its reply: all that was
@@ -42,17 +54,20 @@ impl Ledger {
         self.start_count + self.sent
     }
 
-    /// Enters a batch that the server has acknowledged.
-    pub(crate) fn acknowledged(&mut self, batch: &[i64]) {
+    /// Enters a batch that the server has acknowledged. O(1) where values are not kept.
+    pub(crate) fn acknowledged(&mut self, batch: impl ExactSizeIterator<Item = i64>) {
         self.acknowledged += batch.len() as u64;
-        for &value in batch {
-            *self.balance.entry(value).or_default() += 1;
+        if self.start_count + self.acknowledged > self.max_kept {
+            self.kept = None;
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.extend(batch);
         }
     }
 
-    /// Enters a batch of which nobody knows whether it took effect.
-    pub(crate) fn unresolved(&mut self) {
-        self.unresolved += 1;
+    /// Enters requests of which nobody knows whether they took effect.
+    pub(crate) fn unresolved(&mut self, requests: usize) {
+        self.unresolved += requests as u64;
     }
 
     /// Values that the server has acknowledged.
@@ -80,24 +95,10 @@ impl Ledger {
         Err(CheckFailure { check: Check::FinalCount, detail })
     }
 
-    /// Enters a value of the server's last array.
-    pub(crate) fn found(&mut self, value: i64) {
-        *self.balance.entry(value).or_default() -= 1;
-    }
-
-    /// Whether the values found are exactly those that should be there.
-    pub(crate) fn check_found(&self) -> Result<(), CheckFailure> {
-        let differing = || self.balance.iter().filter(|(_, balance)| **balance != 0);
-        let Some((value, balance)) = differing().min() else {
-            return Ok(());
-        };
-        let (times, direction) =
-            (balance.unsigned_abs(), if *balance > 0 { "too few" } else { "too many" });
-        let detail = format!(
-            "the last array holds {value} {times} time(s) {direction}; {} distinct value(s) differ",
-            differing().count()
-        );
-        Err(CheckFailure { check: Check::FinalArray, detail })
+    /// The comparison of the server's last array with the values kept; `None` if they are not. They
+    /// are given away: afterwards none are kept.
+    pub(crate) fn comparison(&mut self) -> Option<Comparison> {
+        self.kept.take().map(Comparison::new)
     }
 }
 
@@ -115,36 +116,30 @@ mod tests {
     use super::*;
 
     /// Two values at the start, five added.
-    fn ledger() -> Ledger {
-        let mut ledger = Ledger::new(2);
+    fn ledger(max_kept: u64) -> Ledger {
+        let mut ledger = Ledger::new(2, max_kept);
         [7, 7].into_iter().for_each(|value| ledger.there_at_start(value));
         ledger.sending(2);
-        ledger.acknowledged(&[7, 9]);
+        ledger.acknowledged([7, 9].into_iter());
         ledger.sending(3);
-        ledger.acknowledged(&[i64::MIN, 0, i64::MAX]);
+        ledger.acknowledged([i64::MIN, 0, i64::MAX].into_iter());
         ledger
-    }
-
-    fn found(values: &[i64]) -> Result<(), String> {
-        let mut ledger = ledger();
-        values.iter().for_each(|&value| ledger.found(value));
-        ledger.check_found().map_err(|failure| failure.detail)
     }
 
     #[test]
     fn bounds_follow_what_is_known() {
-        let mut ledger = Ledger::new(100);
+        let mut ledger = Ledger::new(100, u64::MAX);
         assert_eq!((ledger.sending(10), ledger.most()), (110, 110));
         assert_eq!((ledger.sending(5), ledger.most()), (105, 115));
-        ledger.acknowledged(&[0; 10]);
+        ledger.acknowledged([0; 10].into_iter());
         assert_eq!((ledger.sending(1), ledger.most()), (111, 116));
     }
 
     #[test]
     fn count_must_be_exact() {
-        assert_eq!(ledger().check_count(7), Ok(()));
-        assert!(ledger().check_count(6).is_err());
-        let failure = ledger().check_count(8).expect_err("one too many");
+        assert_eq!(ledger(7).check_count(7), Ok(()));
+        assert!(ledger(7).check_count(6).is_err());
+        let failure = ledger(7).check_count(8).expect_err("one too many");
         assert_eq!(
             failure.detail,
             "the server counts 8 values, and should count 7: 2 at the start and 5 added"
@@ -152,17 +147,18 @@ mod tests {
     }
 
     #[test]
-    fn array_must_be_exact() {
-        let (least, most) = (i64::MIN, i64::MAX);
-        assert_eq!(found(&[least, 0, 7, 7, 7, 9, most]), Ok(()));
-        assert_eq!(
-            found(&[least, 0, 7, 9, most]),
-            Err("the last array holds 7 2 time(s) too few; 1 distinct value(s) differ".into())
-        );
-        assert_eq!(
-            found(&[least, 0, 1, 7, 7, 7, most]),
-            Err("the last array holds 1 1 time(s) too many; 2 distinct value(s) differ".into())
-        );
+    fn everything_is_compared() {
+        let mut comparison = ledger(7).comparison().expect("all are kept");
+        [i64::MIN, 0, 7, 7, 7, 9, i64::MAX].into_iter().for_each(|value| comparison.found(value));
+        assert_eq!(comparison.finish(), Ok(()));
+    }
+
+    #[test]
+    fn more_than_the_most_is_counted_only() {
+        let mut counted = ledger(6);
+        assert!(!counted.keeps_values() && counted.comparison().is_none());
+        assert_eq!((counted.values_acknowledged(), counted.check_count(7)), (5, Ok(())));
+        assert!(!Ledger::new(3, 2).keeps_values());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The built binary against small servers, of which most lie: each lie must be found and named.
 
+mod ingest;
 mod server;
 
 use server::{Fault, Server};
@@ -320,6 +321,11 @@ fn usage_errors_exit_with_2() {
         &["--scenario", "nonsense"],
         &["--http", "127.0.0.1:8080"],
         &["--nonsense"],
+        &["--pipeline", "0"],
+        &["--pipeline", "2"],
+        &["--pipeline", "11", "--scenario", "ingest", "--batch", "1..1000000"],
+        &["--reply", "all", "--scenario", "ingest"],
+        &["--reply", "array"],
     ] {
         let run = loadtest(flags);
         assert_eq!((run.status, run.stdout.as_str()), (Some(2), ""), "{run:?}");

@@ -1,6 +1,7 @@
 //! A small server for tests that keeps one sorted array, honestly or not: one thread a connection,
 //! on a free port.
 
+use serde::Deserialize;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,6 +10,8 @@ use std::thread::JoinHandle;
 
 /// One batch in so many gets the faulty treatment.
 const FAULT_EVERY: u64 = 10;
+/// Batches after which [`Fault::Dies`] does.
+const LAST_BATCH: u64 = 100;
 /// Connections after which [`Fault::StopsListening`] stops.
 const LAST_CONNECTION: u64 = 30;
 /// Connections from which on [`Fault::TurnsAway`] turns away every tenth. The first one asks for
@@ -58,6 +61,18 @@ pub(crate) enum Fault {
     NeverCounts,
     /// Stops listening after a while.
     StopsListening,
+    /// Stops listening after a while, and closes each connection at its next batch.
+    Dies,
+    /// Says that it added one value more than it did.
+    WrongAdded,
+    /// Replies with a count that leaves out one value of the batch, and all before it.
+    CountTooSmall,
+    /// Replies with a count of more values than were ever sent.
+    CountTooLarge,
+    /// Replies with a count that is one less than before the batch.
+    CountDecreases,
+    /// Replies nothing and goes on with the next request.
+    SwallowsReply,
     /// Not at fault: others clear the array and add to it meanwhile.
     SharedWithOthers,
     /// The same, and replies in descending order.
@@ -77,6 +92,31 @@ struct State {
     left_open: Mutex<Vec<TcpStream>>,
     batches: AtomicU64,
     stopping: AtomicBool,
+}
+
+/// `{"op":"add","values":[...]}` with what the reply is to show.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Add {
+    #[serde(rename = "op")]
+    _op: AddOp,
+    values: Vec<i64>,
+    reply: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum AddOp {
+    Add,
+}
+
+/// What a reply to an add may say.
+struct Shown {
+    added: usize,
+    count: usize,
+    /// Sorted.
+    batch: Vec<i64>,
+    array: Vec<i64>,
 }
 
 enum Answer {
@@ -101,7 +141,10 @@ impl Server {
         array.sort_unstable();
         // A port that is free again must not become another test's while this one's client still
         // connects to it.
-        let host = if fault == Fault::StopsListening { "127.0.0.2" } else { "127.0.0.1" };
+        let host = match fault {
+            Fault::StopsListening | Fault::Dies => "127.0.0.2",
+            _ => "127.0.0.1",
+        };
         let listener = TcpListener::bind((host, 0)).expect("a port is free");
         let address = listener.local_addr().expect("a bound socket has an address");
         let state = Arc::new(State {
@@ -176,7 +219,13 @@ fn serve(mut stream: TcpStream, number: u64, state: &State) -> std::io::Result<(
         if reader.read_line(&mut line)? == 0 {
             return Ok(());
         }
-        match state.answer(line.trim_end()) {
+        let answer = state.answer(line.trim_end());
+        if state.stopping.load(Ordering::SeqCst) {
+            // Wakes the acceptor; one that has stopped listening needs no waking.
+            let _ = TcpStream::connect(stream.local_addr()?);
+            return Ok(());
+        }
+        match answer {
             Answer::Reply(bytes) => stream.write_all(&bytes)?,
             Answer::Last(bytes) => return stream.write_all(&bytes),
             Answer::ReplyThenAtClose(bytes, late) => {
@@ -196,7 +245,19 @@ fn serve(mut stream: TcpStream, number: u64, state: &State) -> std::io::Result<(
 impl State {
     fn answer(&self, request: &str) -> Answer {
         if request.starts_with('[') {
-            return self.add(&serde_json::from_str::<Vec<i64>>(request).expect("a batch"));
+            let batch: Vec<i64> = serde_json::from_str(request).expect("a batch");
+            return self.add(&batch, bare_array);
+        }
+        if let Ok(Add { values, reply, .. }) = serde_json::from_str(request) {
+            return self.add(
+                &values,
+                match reply.as_deref() {
+                    None | Some("count") => receipt,
+                    Some("batch") => receipt_with_batch,
+                    Some("array") => receipt_with_array,
+                    Some(other) => panic!("no client asks for {other}"),
+                },
+            );
         }
         let array = self.array.lock().expect("no thread panicked");
         match request {
@@ -222,38 +283,66 @@ impl State {
         }
     }
 
-    fn add(&self, batch: &[i64]) -> Answer {
+    /// Adds the batch; `write` writes the reply.
+    fn add(&self, batch: &[i64], write: fn(&Shown) -> String) -> Answer {
         let mut array = self.array.lock().expect("no thread panicked");
         let number = self.batches.fetch_add(1, Ordering::SeqCst) + 1;
         let faulty = number.is_multiple_of(FAULT_EVERY);
         if faulty && self.fault == Fault::Refuses {
             return Answer::Reply(refusal("full"));
         }
+        if number == LAST_BATCH && self.fault == Fault::Dies {
+            self.stopping.store(true, Ordering::SeqCst);
+        }
         array.extend_from_slice(batch);
         if faulty {
             self.spoil(&mut array, batch);
         }
-        array.sort_unstable();
-        let mut reply = format!("{}\n", text(&array)).into_bytes();
-        if !faulty {
-            return Answer::Reply(reply);
-        }
+        // Not sort_unstable, which makes nothing of the order that is there already.
+        array.sort();
+        let shown = self.show(&array, batch, faulty);
+        let reply = format!("{}\n", write(&shown)).into_bytes();
+        if faulty { self.deliver(reply) } else { Answer::Reply(reply) }
+    }
+
+    /// What the reply says, lies included.
+    fn show(&self, array: &[i64], batch: &[i64], faulty: bool) -> Shown {
+        let mut shown = Shown {
+            added: batch.len(),
+            count: array.len(),
+            batch: batch.to_vec(),
+            array: array.to_vec(),
+        };
+        shown.batch.sort_unstable();
         match self.fault {
+            _ if !faulty => {}
             Fault::Unsorted | Fault::SharedAndUnsorted => {
-                let descending: Vec<i64> = array.iter().rev().copied().collect();
-                Answer::Reply(format!("{}\n", text(&descending)).into_bytes())
+                shown.array.reverse();
+                shown.batch.reverse();
             }
             Fault::OmitsFromReply => {
-                let without: Vec<i64> =
-                    array.iter().copied().filter(|&value| value != batch[0]).collect();
-                Answer::Reply(format!("{}\n", text(&without)).into_bytes())
+                shown.array.retain(|&value| value != batch[0]);
+                shown.batch.retain(|&value| value != batch[0]);
             }
+            Fault::WrongAdded => shown.added += 1,
+            Fault::CountTooSmall => shown.count = batch.len() - 1,
+            Fault::CountTooLarge => shown.count += 1_000_000,
+            Fault::CountDecreases => shown.count -= batch.len() + 1,
+            _ => {}
+        }
+        shown
+    }
+
+    /// What becomes of the reply to a batch that gets the faulty treatment.
+    fn deliver(&self, mut reply: Vec<u8>) -> Answer {
+        match self.fault {
             Fault::HangsUp => {
                 reply.truncate(reply.len() / 2);
                 Answer::Last(reply)
             }
             Fault::ClosesWithoutReply => Answer::Last(Vec::new()),
             Fault::NeverReplies => Answer::Silence(Vec::new()),
+            Fault::SwallowsReply => Answer::Reply(Vec::new()),
             Fault::RepliesNonsense => Answer::Reply(b"nonsense\n".to_vec()),
             Fault::RepliesTwice => Answer::Reply(reply.repeat(2)),
             Fault::StrayByteAtClose => Answer::ReplyThenAtClose(reply, b"\n".to_vec()),
@@ -278,6 +367,22 @@ impl State {
             _ => {}
         }
     }
+}
+
+fn bare_array(shown: &Shown) -> String {
+    text(&shown.array)
+}
+
+fn receipt(Shown { added, count, .. }: &Shown) -> String {
+    format!("{{\"added\":{added},\"count\":{count}}}")
+}
+
+fn receipt_with_batch(Shown { added, count, batch, .. }: &Shown) -> String {
+    format!("{{\"added\":{added},\"count\":{count},\"values\":{}}}", text(batch))
+}
+
+fn receipt_with_array(Shown { added, count, array, .. }: &Shown) -> String {
+    format!("{{\"added\":{added},\"count\":{count},\"values\":{}}}", text(array))
 }
 
 fn text(values: &[i64]) -> String {
