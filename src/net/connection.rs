@@ -381,7 +381,7 @@ impl<S: Stream> Connection<S> {
                     self.body = None;
                 }
             } else {
-                let held = self.input.len();
+                let held = self.received_bytes();
                 match self.face.decode(&mut self.input, self.read_closed) {
                     Decoded::Request(exchange, command) if cost(&command) == Cost::Large => {
                         let work =
@@ -389,13 +389,16 @@ impl<S: Stream> Connection<S> {
                         self.send_away(exchange, Box::new(work), 0);
                     }
                     Decoded::Large(exchange, work) => {
-                        self.send_away(exchange, work, held - self.input.len());
+                        self.send_away(exchange, work, held - self.received_bytes());
                     }
                     Decoded::Request(exchange, command) => {
                         let answer = exchange.answer(cx.execute(command));
                         self.begin(answer, cx);
                     }
                     Decoded::Answered(answer) => self.begin(answer, cx),
+                    // A server that stops asks for no more.
+                    Decoded::Continue(_) if self.state != State::Open => {}
+                    Decoded::Continue(leave) => self.output.extend_from_slice(leave),
                     Decoded::Incomplete => {
                         self.starved = true;
                         if self.read_closed {
@@ -480,6 +483,7 @@ impl<S: Stream> Connection<S> {
     /// Reads and drops what the client still sends.
     fn linger(&mut self, mut budget: usize, cx: &mut Context) -> io::Result<Next> {
         self.input = BytesMut::new();
+        self.face.abandon();
         let turn_ends_at = budget.saturating_sub(TURN_OUTPUT_BYTES);
         while self.readable {
             match self.stream.read(&mut cx.scratch[..]) {
@@ -514,7 +518,12 @@ impl<S: Stream> Connection<S> {
     /// The bytes of requests and replies that it holds.
     pub(super) fn buffered_bytes(&self) -> usize {
         let away = self.away.as_ref().map_or(0, |away| away.bytes);
-        self.input.len() + self.output.len() + away
+        self.received_bytes() + self.output.len() + away
+    }
+
+    /// The bytes of requests that are not complete, or not looked at yet.
+    fn received_bytes(&self) -> usize {
+        self.input.len() + self.face.buffered_bytes()
     }
 
     fn phase(&self) -> Phase {

@@ -36,6 +36,8 @@ pub(super) enum Face {
 /// What came of the input so far.
 pub(super) enum Decoded {
     Incomplete,
+    /// The same, and this tells the client that it may go on.
+    Continue(&'static [u8]),
     /// A command to be carried out, and what its answer must know.
     Request(Exchange, Command),
     /// A request that takes long even to be understood.
@@ -71,10 +73,10 @@ impl Face {
             Face::Socket { dialect, decoder } => decode_line(dialect, decoder, input, at_end),
             Face::Http { decoder, peer, max_body_bytes } => match decoder.decode(input) {
                 http::Decoded::Incomplete => Decoded::Incomplete,
+                http::Decoded::Continue => Decoded::Continue(http::CONTINUE),
                 http::Decoded::Request(request) => route(request, *peer, *max_body_bytes),
                 http::Decoded::Refused(http::Refusal { status, detail }) => {
-                    let response = rest::problem(status, http::reason(status), detail);
-                    Decoded::Answered(Answer::Response(http::Exchange::REFUSED, response))
+                    Decoded::Answered(problem(http::Exchange::REFUSED, status, detail))
                 }
             },
         }
@@ -83,6 +85,21 @@ impl Face {
     /// Whether a request has begun whose head is complete and whose body is not.
     pub(super) fn is_in_body(&self) -> bool {
         matches!(self, Face::Http { decoder, .. } if decoder.is_in_body())
+    }
+
+    /// How much of an incomplete request has been taken off the input.
+    pub(super) fn buffered_bytes(&self) -> usize {
+        match self {
+            Face::Socket { .. } => 0,
+            Face::Http { decoder, .. } => decoder.buffered_bytes(),
+        }
+    }
+
+    /// No more input will be decoded: gives back what an incomplete request holds.
+    pub(super) fn abandon(&mut self) {
+        if let Face::Http { decoder, .. } = self {
+            decoder.abandon();
+        }
     }
 
     /// The answer to a request that will not be read to its end; the connection closes after it.
@@ -115,11 +132,12 @@ fn decode_line(
         lines::Decoded::Incomplete => Decoded::Incomplete,
         lines::Decoded::Request(shape, command) => Decoded::Request(Exchange::Line(shape), command),
         lines::Decoded::Unparsed(line) => {
+            let exchange = Exchange::Line(lines::Shape::Object);
             let work = move |writer: &mut Writer| match lines::parse(&line) {
                 Ok((shape, command)) => Exchange::Line(shape).answer(execute(writer, command)),
-                Err(error) => Answer::Line(lines::Shape::Object, Reply::Error(error)),
+                Err(error) => exchange.answer(Reply::Error(error)),
             };
-            Decoded::Large(Exchange::Line(lines::Shape::Object), Box::new(work))
+            Decoded::Large(exchange, Box::new(work))
         }
         lines::Decoded::Refused(error) => {
             Decoded::Answered(Answer::Line(lines::Shape::Object, Reply::Error(error)))
@@ -134,6 +152,7 @@ fn route(request: http::Request, peer: SocketAddr, max_body_bytes: usize) -> Dec
     // The one place that relies on a constructor which rouille documents as meant for tests; the
     // version is pinned in the manifest.
     let request = rouille::Request::fake_http_from(peer, method, target, headers, body);
+    let asked = Exchange::Http(exchange, Presentation::Object);
     if is_large {
         let work = move |writer: &mut Writer| match rest::parse(&request, max_body_bytes) {
             Ok((presentation, command)) => {
@@ -141,7 +160,7 @@ fn route(request: http::Request, peer: SocketAddr, max_body_bytes: usize) -> Dec
             }
             Err(response) => Answer::Response(exchange, response),
         };
-        return Decoded::Large(Exchange::Http(exchange, Presentation::Object), Box::new(work));
+        return Decoded::Large(asked, Box::new(work));
     }
     match rest::parse(&request, max_body_bytes) {
         Ok((presentation, command)) => {
@@ -149,6 +168,10 @@ fn route(request: http::Request, peer: SocketAddr, max_body_bytes: usize) -> Dec
         }
         Err(response) => Decoded::Answered(Answer::Response(exchange, response)),
     }
+}
+
+fn problem(exchange: http::Exchange, status: u16, detail: &str) -> Answer {
+    Answer::Response(exchange, rest::problem(status, http::reason(status), detail))
 }
 
 impl Exchange {

@@ -3,10 +3,14 @@
 //! Stricter than the standard demands where leniency is how requests are smuggled: a bare line feed,
 //! a repeated `Content-Length`, one beside `Transfer-Encoding` are all refused.
 
+mod body;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use bytes::{Buf, BytesMut};
+
+use self::body::Body;
 
 /// The longest request line (method, target and version).
 const MAX_REQUEST_LINE_BYTES: usize = 8 * 1024;
@@ -24,6 +28,9 @@ const MAX_HEADERS: usize = 64;
 pub enum Decoded {
     /// No whole request yet.
     Incomplete,
+    /// No whole request yet, and its client may wait to be told to go on: [`CONTINUE`] is due now,
+    /// after the answers to all earlier requests. Once a request at the most.
+    Continue,
     /// A request, taken off the input.
     Request(Request),
     /// Something that is no request, or one that is not taken. There can be no other one after it.
@@ -40,6 +47,9 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    const BODY_TOO_LARGE: Refusal =
+        Refusal { status: 413, detail: "the body is larger than the server takes" };
+
     fn new(status: u16, detail: &'static str) -> Refusal {
         Refusal { status, detail }
     }
@@ -88,97 +98,103 @@ impl Exchange {
 #[derive(Debug)]
 pub struct Decoder {
     max_body_bytes: usize,
-    state: State,
+    /// So many bytes at the front of the input are whole, well-formed lines of a head.
+    scanned: usize,
+    /// The request whose head has been taken off the input.
+    begun: Option<Begun>,
 }
 
+/// A request whose body is still on its way.
 #[derive(Debug)]
-enum State {
-    /// Waiting for the end of a head; `scanned` bytes of it hold whole, well-formed lines.
-    Head { scanned: usize },
-    /// Waiting for the rest of a body.
-    Body { head: Head, length: usize },
+struct Begun {
+    head: Head,
+    body: Body,
+    /// The client has asked to be told whether to send the body, and has not been yet.
+    awaits_continue: bool,
 }
 
 impl Decoder {
     /// A decoder for requests whose body has up to `max_body_bytes`.
     pub fn new(max_body_bytes: usize) -> Decoder {
-        Decoder { max_body_bytes, state: State::Head { scanned: 0 } }
+        Decoder { max_body_bytes, scanned: 0, begun: None }
     }
 
     /// Whether a head has been taken off the input and its body is still incomplete.
     pub fn is_in_body(&self) -> bool {
-        matches!(self.state, State::Body { .. })
+        self.begun.is_some()
+    }
+
+    /// How much of an incomplete body has been taken off the input.
+    pub fn buffered_bytes(&self) -> usize {
+        self.begun.as_ref().map_or(0, |begun| begun.body.len())
+    }
+
+    /// Drops what has been taken off the input of a request that will not be completed.
+    pub fn abandon(&mut self) {
+        self.begun = None;
     }
 
     /// Takes the next request off the input. O(new bytes), however small the pieces.
+    ///
+    /// A body is moved off the input as it comes, so beside it the input holds no more than a head or
+    /// a line, each with its bound, and what follows the request.
     pub fn decode(&mut self, input: &mut BytesMut) -> Decoded {
-        if let State::Head { scanned } = self.state {
-            match self.decode_head(input, scanned) {
-                Ok(Some((head, length))) => self.state = State::Body { head, length },
-                Ok(None) => return Decoded::Incomplete,
-                Err(refusal) => return Decoded::Refused(refusal),
-            }
-        }
-        match std::mem::replace(&mut self.state, State::Head { scanned: 0 }) {
-            State::Body { head, length } if input.len() >= length => {
-                let body = take_body(input, length);
-                Decoded::Request(Request { head, body })
-            }
-            incomplete => {
-                self.state = incomplete;
-                Decoded::Incomplete
-            }
-        }
+        self.try_decode(input).unwrap_or_else(Decoded::Refused)
     }
 
-    /// Takes a head off the input, if it is whole; with it the length of the body.
-    fn decode_head(
-        &mut self,
-        input: &mut BytesMut,
-        mut scanned: usize,
-    ) -> Result<Option<(Head, usize)>, Refusal> {
-        if scanned == 0 {
+    fn try_decode(&mut self, input: &mut BytesMut) -> Result<Decoded, Refusal> {
+        let begun = match self.begun.take() {
+            None => self.decode_head(input)?,
+            begun => begun,
+        };
+        let Some(mut begun) = begun else { return Ok(Decoded::Incomplete) };
+        if begun.body.decode(input)? {
+            let body = begun.body.into_bytes();
+            return Ok(Decoded::Request(Request { head: begun.head, body }));
+        }
+        let awaits_continue = std::mem::take(&mut begun.awaits_continue);
+        self.begun = Some(begun);
+        Ok(if awaits_continue { Decoded::Continue } else { Decoded::Incomplete })
+    }
+
+    /// Takes a head off the input, if it is whole.
+    fn decode_head(&mut self, input: &mut BytesMut) -> Result<Option<Begun>, Refusal> {
+        if self.scanned == 0 {
             skip_empty_lines(input);
             if input.first().is_some_and(|byte| !byte.is_ascii_alphabetic() && *byte != b'\r') {
                 return Err(Refusal::new(400, "a request starts with a method"));
             }
         }
         loop {
-            let line_end = memchr::memchr(b'\n', &input[scanned..]).map(|n| scanned + n);
-            let line = &input[scanned..line_end.unwrap_or(input.len())];
+            let line_end = memchr::memchr(b'\n', &input[self.scanned..]).map(|n| self.scanned + n);
+            let line = &input[self.scanned..line_end.unwrap_or(input.len())];
             let line_length = line.strip_suffix(b"\r").unwrap_or(line).len();
-            if scanned == 0 && line_length > MAX_REQUEST_LINE_BYTES {
+            if self.scanned == 0 && line_length > MAX_REQUEST_LINE_BYTES {
                 return Err(Refusal::new(414, "the request line is longer than 8 KiB"));
             }
             if line_end.map_or(input.len(), |end| end + 1) > MAX_HEAD_BYTES {
                 return Err(Refusal::new(431, "the head is larger than 16 KiB"));
             }
-            let Some(line_end) = line_end else {
-                self.state = State::Head { scanned };
-                return Ok(None);
-            };
-            scanned = line_end + 1;
-            match line.split_last() {
-                Some((b'\r', [])) => break,
-                Some((b'\r', line)) if memchr::memchr(b'\r', line).is_none() => {}
-                _ => return Err(Refusal::new(400, "a line must end in CR LF, and hold neither")),
+            let Some(line_end) = line_end else { return Ok(None) };
+            let line = strip_line_end(line)?;
+            self.scanned = line_end + 1;
+            if line.is_empty() {
+                break;
             }
         }
-        let head = parse_head(&input[..scanned], self.max_body_bytes);
-        input.advance(scanned);
-        self.state = State::Head { scanned: 0 };
+        let head = parse_head(&input[..self.scanned], self.max_body_bytes);
+        input.advance(self.scanned);
+        self.scanned = 0;
         head.map(Some)
     }
 }
 
-/// Takes a body off the input, without a copy where it is all that is there.
-fn take_body(input: &mut BytesMut, length: usize) -> Vec<u8> {
-    if input.len() == length {
-        return Vec::from(std::mem::take(input));
+/// A line without the carriage return that must be before its line feed, and nowhere else.
+fn strip_line_end(line: &[u8]) -> Result<&[u8], Refusal> {
+    match line.split_last() {
+        Some((b'\r', line)) if memchr::memchr(b'\r', line).is_none() => Ok(line),
+        _ => Err(Refusal::new(400, "a line must end in CR LF, and hold neither")),
     }
-    let body = input[..length].to_vec();
-    input.advance(length);
-    body
 }
 
 /// Empty lines before a request, which some clients send after a body, mean nothing.
@@ -188,7 +204,7 @@ fn skip_empty_lines(input: &mut BytesMut) {
     }
 }
 
-fn parse_head(bytes: &[u8], max_body_bytes: usize) -> Result<(Head, usize), Refusal> {
+fn parse_head(bytes: &[u8], max_body_bytes: usize) -> Result<Begun, Refusal> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut fields);
     match parsed.parse(bytes) {
@@ -197,21 +213,24 @@ fn parse_head(bytes: &[u8], max_body_bytes: usize) -> Result<(Head, usize), Refu
         Err(error) => return Err(head_refusal(error, bytes)),
     }
     let whole = "a whole head has it";
-    let version = parsed.version.expect(whole);
+    let is_1_1 = parsed.version.expect(whole) == 1;
     let method = parsed.method.expect(whole);
     let target = origin_form(parsed.path.expect(whole))?;
     let fields = Fields { fields: parsed.headers };
-    let length = fields.body_length(max_body_bytes)?;
-    if version == 1 && fields.all("host").count() != 1 {
+    let body = fields.body(is_1_1, max_body_bytes)?;
+    if is_1_1 && fields.all("host").count() != 1 {
         return Err(Refusal::new(400, "a request has exactly one Host"));
     }
+    // HTTP/1.0 knows no interim answers.
+    let awaits_continue = is_1_1 && fields.expects_continue()?;
     let exchange = Exchange {
         is_head: method == "HEAD",
-        knows_chunks: version == 1,
-        keep_alive: fields.keep_alive(version == 1),
+        knows_chunks: is_1_1,
+        keep_alive: fields.keep_alive(is_1_1),
     };
     let (method, target) = (method.to_owned(), target.to_owned());
-    Ok((Head { method, target, headers: fields.into_owned(), exchange }, length))
+    let head = Head { method, target, headers: fields.into_owned(), exchange };
+    Ok(Begun { head, body, awaits_continue })
 }
 
 fn head_refusal(error: httparse::Error, bytes: &[u8]) -> Refusal {
@@ -257,35 +276,55 @@ impl<'h> Fields<'h> {
         named.map(|field| field.value)
     }
 
-    fn body_length(&self, max_body_bytes: usize) -> Result<usize, Refusal> {
+    /// The members of a field whose value is a list.
+    fn members(&self, name: &str) -> impl Iterator<Item = &'h [u8]> {
+        let values = self.all(name).flat_map(|value| value.split(|&byte| byte == b','));
+        values.map(|member| member.trim_ascii()).filter(|member| !member.is_empty())
+    }
+
+    /// The body that is to come.
+    fn body(&self, is_1_1: bool, max_body_bytes: usize) -> Result<Body, Refusal> {
         let mut lengths = self.all("content-length");
-        let length = lengths.next();
-        if lengths.next().is_some() {
-            return Err(Refusal::new(400, "Content-Length is repeated"));
+        let mut codings = self.all("transfer-encoding");
+        match (lengths.next(), codings.next()) {
+            (None, None) => Ok(Body::of_length(0)),
+            (Some(_), None) if lengths.next().is_some() => {
+                Err(Refusal::new(400, "Content-Length is repeated"))
+            }
+            (Some(length), None) => content_length(length, max_body_bytes).map(Body::of_length),
+            (Some(_), Some(_)) => {
+                Err(Refusal::new(400, "both Content-Length and Transfer-Encoding are given"))
+            }
+            (None, Some(_)) if !is_1_1 => {
+                Err(Refusal::new(400, "HTTP/1.0 knows no Transfer-Encoding"))
+            }
+            (None, Some(coding))
+                if coding.eq_ignore_ascii_case(b"chunked") && codings.next().is_none() =>
+            {
+                Ok(Body::chunked(max_body_bytes))
+            }
+            (None, Some(_)) => {
+                Err(Refusal::new(501, "the one transfer coding known here is chunked"))
+            }
         }
-        if self.all("transfer-encoding").next().is_some() {
-            return Err(match length {
-                Some(_) => Refusal::new(400, "both Content-Length and Transfer-Encoding are given"),
-                None => Refusal::new(501, "the transfer coding is not known here"),
-            });
+    }
+
+    /// Whether the client may wait with the body until it is told to go on.
+    fn expects_continue(&self) -> Result<bool, Refusal> {
+        let mut is_there = false;
+        for expectation in self.members("expect") {
+            if !expectation.eq_ignore_ascii_case(b"100-continue") {
+                return Err(Refusal::new(417, "the one expectation met here is 100-continue"));
+            }
+            is_there = true;
         }
-        let Some(length) = length else { return Ok(0) };
-        if length.is_empty() || !length.iter().all(u8::is_ascii_digit) {
-            return Err(Refusal::new(400, "Content-Length is no number"));
-        }
-        // Digits that are no usize are a number all the same, and too large.
-        let length = std::str::from_utf8(length).ok().and_then(|digits| digits.parse().ok());
-        length
-            .filter(|&length| length <= max_body_bytes)
-            .ok_or(Refusal::new(413, "the body is larger than the server takes"))
+        Ok(is_there)
     }
 
     /// Whether the client wants the connection to go on.
     fn keep_alive(&self, by_default: bool) -> bool {
         let has = |wanted: &[u8]| {
-            self.all("connection")
-                .flat_map(|value| value.split(|&byte| byte == b','))
-                .any(|option| option.trim_ascii().eq_ignore_ascii_case(wanted))
+            self.members("connection").any(|option| option.eq_ignore_ascii_case(wanted))
         };
         !has(b"close") && (by_default || has(b"keep-alive"))
     }
@@ -294,6 +333,15 @@ impl<'h> Fields<'h> {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         self.fields.iter().map(|field| (field.name.to_owned(), text(field.value))).collect()
     }
+}
+
+fn content_length(value: &[u8], max_body_bytes: usize) -> Result<usize, Refusal> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return Err(Refusal::new(400, "Content-Length is no number"));
+    }
+    // Digits that are no usize are a number all the same, and too large.
+    let length = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
+    length.filter(|&length| length <= max_body_bytes).ok_or(Refusal::BODY_TOO_LARGE)
 }
 
 /// How the end of a response's body is told.
@@ -363,13 +411,24 @@ fn is_sendable(name: &str, value: &str) -> bool {
         "upgrade",
         "keep-alive",
     ];
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let is_text = |byte: u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
     !name.is_empty()
         && name.bytes().all(is_token)
         && value.bytes().all(is_text)
         && !OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours))
 }
+
+/// Whether a name may have this byte.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Whether a value may have this byte.
+fn is_text(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+/// The interim answer that tells a client to go on and send the body.
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Writes one piece of a chunked body to `out`.
 pub fn encode_chunk(data: &[u8], out: &mut BytesMut) {
@@ -395,6 +454,7 @@ pub fn reason(status: u16) -> &'static str {
         413 => "Content Too Large",
         414 => "URI Too Long",
         415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         501 => "Not Implemented",
@@ -404,5 +464,7 @@ pub fn reason(status: u16) -> &'static str {
     }
 }
 
+#[cfg(test)]
+mod body_tests;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 //! bytes out.
 //!
 //! A decoder is fed with whatever has arrived, in pieces of any size, and answers one of three
-//! things: incomplete, a request (taken off the input), or refused.
+//! things: incomplete, a request (taken off the input), or refused. That of HTTP has a fourth one:
+//! incomplete, and the client may be waiting to hear that it shall go on.
 
 pub mod http;
 pub mod lines;

@@ -23,6 +23,8 @@ fn malformed_http_is_refused_by_name() {
     let many_headers = "a: b\r\n".repeat(65);
     let long_header = format!("a: {}\r\n", "b".repeat(16 * 1024));
     let long_target = "a".repeat(8 * 1024);
+    let chunked = format!("POST /array HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n");
+    let expect = format!("POST /array HTTP/1.1\r\n{host}Expect: 100-continue\r\n");
     let rows = [
         (format!("POST /array HTTP/1.1\r\n{host}Content-Length: 99999999999999\r\n\r\n"), 413),
         (format!("POST /array HTTP/1.1\r\n{host}Content-Length: {}\r\n\r\n", "9".repeat(99)), 413),
@@ -40,6 +42,17 @@ fn malformed_http_is_refused_by_name() {
             ),
             400,
         ),
+        ("POST /array HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(), 400),
+        (format!("{chunked}ffffffffffffffff\r\n"), 413),
+        (format!("{chunked}4000001\r\n"), 413),
+        (format!("{chunked}-1\r\n"), 400),
+        (format!("{chunked}1\n5\n0\n\n"), 400),
+        (format!("{chunked}1\r\n55\r\n"), 400),
+        (format!("{chunked}{}0\r\n\r\n", "1;extension\r\n \r\n".repeat(10_000)), 400),
+        (format!("{chunked}1;{}", "e".repeat(20_000)), 400),
+        (format!("{chunked}0\r\n{}", "a: b\r\n".repeat(10_000)), 431),
+        (format!("{expect}Content-Length: 67108865\r\n\r\n"), 413),
+        (format!("POST /array HTTP/1.1\r\n{host}Expect: tea\r\n\r\n"), 417),
         (format!("GET / HTTP/2.0\r\n{host}\r\n"), 505),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 505),
         (format!("GET / HTTP/1.1\n{host}\n"), 400),
@@ -126,7 +139,12 @@ fn a_request_that_is_never_completed_is_timed_out() {
     socket.write_all(b"{\"op\":\"ping\"}\n[1,").expect("the server reads");
     let reply = read_to_end(socket);
     assert!(reply.starts_with("{\"pong\":true}\n{\"error\":{\"code\":\"timeout\""), "{reply}");
-    for half in ["GET / HT", "POST /array HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n[1,"] {
+    for half in [
+        "GET / HT",
+        "POST /array HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n[1,",
+        "POST /array HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1,",
+        "POST /array HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;x",
+    ] {
         let mut http = connect(server.http_addr());
         http.write_all(half.as_bytes()).expect("the server reads");
         let reply = read_to_end(http);

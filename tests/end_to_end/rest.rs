@@ -233,6 +233,61 @@ fn bytes_may_come_one_by_one() {
     assert!(reply.contains(r#"{"added":2,"count":2,"values":[1,2]}"#), "{reply}");
 }
 
+const CHUNKED: &str = "POST /array HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n";
+
+#[test]
+fn a_body_in_chunks_is_a_body_and_what_follows_is_the_next_request() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    let chunks = "1\r\n[\r\n00003;name=\"value\"\r\n5,3\r\n1\r\n]\r\n0\r\nDigest: none\r\n\r\n";
+    let nothing = "0\r\n\r\n";
+    let next = request("GET", "/array/count", "");
+    client.send(&format!("{CHUNKED}\r\n{chunks}{next}{CHUNKED}\r\n{nothing}{next}"));
+    assert_eq!(client.read(false).body, "{\"added\":2,\"count\":2,\"values\":[3,5]}\n");
+    assert_eq!(client.read(false).body, "{\"count\":2}\n");
+    let random = client.read(false);
+    assert_eq!((random.status, &json(&random.body)["added"]), (201, &json!(1)), "an empty body");
+    assert_eq!(client.read(false).body, "{\"count\":3}\n");
+}
+
+#[test]
+fn a_large_body_in_chunks_comes_whole() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    let values: Vec<i64> = (0..300_000).rev().collect();
+    let body = json!(values).to_string();
+    client
+        .send("POST /array?reply=count HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for chunk in body.as_bytes().chunks(9999) {
+        let chunk = std::str::from_utf8(chunk).expect("it is ASCII");
+        client.send(&format!("{:x}\r\n{chunk}\r\n", chunk.len()));
+    }
+    client.send("0\r\n\r\n");
+    assert_eq!(client.read(false).body, "{\"added\":300000,\"count\":300000}\n");
+}
+
+#[test]
+fn a_client_may_wait_for_leave_to_send_its_body() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    let length = "POST /array HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n";
+    let rounds = [(length, "[2,1]"), (CHUNKED, "5\r\n[2,1]\r\n0\r\n\r\n")];
+    for (n, (head, body)) in rounds.into_iter().enumerate() {
+        client.send(&format!("{}{head}Expect: 100-continue\r\n\r\n", request("GET", "/array", "")));
+        assert_eq!(client.read(false).status, 200, "earlier answers come first");
+        let leave = client.read(true);
+        assert_eq!((leave.status, leave.headers), (100, vec![]));
+        client.send(body);
+        let count = 2 * (n + 1);
+        let expected = format!("{{\"added\":2,\"count\":{count},\"values\":[1,2]}}\n");
+        assert_eq!(client.read(false).body, expected);
+    }
+    // HTTP/1.0 knows nothing of it.
+    let head = "POST /array HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n";
+    let reply = exchange(server.http_addr(), format!("{head}5").as_bytes());
+    assert!(reply.starts_with("HTTP/1.1 201 "), "{reply}");
+}
+
 #[test]
 fn a_large_body_and_a_large_answer_come_whole() {
     let server = start();

@@ -1,3 +1,5 @@
+mod bodies;
+
 use super::*;
 
 use std::cell::Cell;
