@@ -384,15 +384,16 @@ impl<S: Stream> Connection<S> {
                 let held = self.received_bytes();
                 match self.face.decode(&mut self.input, self.read_closed) {
                     Decoded::Request(exchange, command) if cost(&command) == Cost::Large => {
-                        let work =
-                            move |writer: &mut Writer| exchange.answer(execute(writer, command));
+                        let work = move |writer: &mut Writer| {
+                            exchange.carry_out(command, |command| execute(writer, command))
+                        };
                         self.send_away(exchange, Box::new(work), 0);
                     }
                     Decoded::Large(exchange, work) => {
                         self.send_away(exchange, work, held - self.received_bytes());
                     }
                     Decoded::Request(exchange, command) => {
-                        let answer = exchange.answer(cx.execute(command));
+                        let answer = exchange.carry_out(command, |command| cx.execute(command));
                         self.begin(answer, cx);
                     }
                     Decoded::Answered(answer) => self.begin(answer, cx),

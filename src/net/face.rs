@@ -1,7 +1,9 @@
 //! The faces of the server: how a connection's bytes become commands and replies become bytes.
 
+use std::any::Any;
 use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::BytesMut;
 use rouille::Response;
@@ -133,9 +135,11 @@ fn decode_line(
         lines::Decoded::Request(shape, command) => Decoded::Request(Exchange::Line(shape), command),
         lines::Decoded::Unparsed(line) => {
             let exchange = Exchange::Line(lines::Shape::Object);
-            let work = move |writer: &mut Writer| match lines::parse(&line) {
-                Ok((shape, command)) => Exchange::Line(shape).answer(execute(writer, command)),
-                Err(error) => exchange.answer(Reply::Error(error)),
+            let work = move |writer: &mut Writer| {
+                exchange.guard(|| match lines::parse(&line) {
+                    Ok((shape, command)) => Exchange::Line(shape).answer(execute(writer, command)),
+                    Err(error) => exchange.answer(Reply::Error(error)),
+                })
             };
             Decoded::Large(exchange, Box::new(work))
         }
@@ -154,27 +158,61 @@ fn route(request: http::Request, peer: SocketAddr, max_body_bytes: usize) -> Dec
     let request = rouille::Request::fake_http_from(peer, method, target, headers, body);
     let asked = Exchange::Http(exchange, Presentation::Object);
     if is_large {
-        let work = move |writer: &mut Writer| match rest::parse(&request, max_body_bytes) {
-            Ok((presentation, command)) => {
-                Exchange::Http(exchange, presentation).answer(execute(writer, command))
-            }
-            Err(response) => Answer::Response(exchange, response),
+        let work = move |writer: &mut Writer| {
+            asked.guard(|| match rest::parse(&request, max_body_bytes) {
+                Ok((presentation, command)) => {
+                    Exchange::Http(exchange, presentation).answer(execute(writer, command))
+                }
+                Err(response) => Answer::Response(exchange, response),
+            })
         };
         return Decoded::Large(asked, Box::new(work));
     }
-    match rest::parse(&request, max_body_bytes) {
+    asked.guard(|| match rest::parse(&request, max_body_bytes) {
         Ok((presentation, command)) => {
             Decoded::Request(Exchange::Http(exchange, presentation), command)
         }
         Err(response) => Decoded::Answered(Answer::Response(exchange, response)),
-    }
+    })
 }
 
 fn problem(exchange: http::Exchange, status: u16, detail: &str) -> Answer {
     Answer::Response(exchange, rest::problem(status, http::reason(status), detail))
 }
 
+impl From<Answer> for Decoded {
+    fn from(answer: Answer) -> Decoded {
+        Decoded::Answered(answer)
+    }
+}
+
 impl Exchange {
+    /// Has a command carried out and returns the answer that shows its reply.
+    pub(super) fn carry_out(
+        self,
+        command: Command,
+        execute: impl FnOnce(Command) -> Reply,
+    ) -> Answer {
+        self.guard(|| self.answer(execute(command)))
+    }
+
+    /// What `make` makes of the request, or the answer to a request that meets a panic.
+    ///
+    /// A panic is a defect of ours. What it leaves behind is dropped, but for the store's writer,
+    /// which stays usable by its own promise.
+    fn guard<T: From<Answer>>(self, make: impl FnOnce() -> T) -> T {
+        catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| {
+            log::error!("a request has met a defect: {}", message(&*panic));
+            T::from(match self {
+                Exchange::Line(_) => Answer::Nothing,
+                Exchange::Http(exchange, _) => {
+                    let exchange = http::Exchange { keep_alive: false, ..exchange };
+                    problem(exchange, 500, "the server has failed at this request")
+                }
+            })
+        })
+    }
+
     /// The answer that shows this reply.
     pub(super) fn answer(self, reply: Reply) -> Answer {
         match self {
@@ -186,12 +224,20 @@ impl Exchange {
     }
 }
 
+/// What a panic says.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref().map(String::as_str)).unwrap_or("it does not say which")
+}
+
 /// An answer that has not been written yet.
 pub(super) enum Answer {
     Line(lines::Shape, Reply),
     /// To a first byte that starts no dialect: the one `bad_json` after which there is nothing to say.
     UnknownDialect(Error),
     Response(http::Exchange, Response),
+    /// The connection closes without one.
+    Nothing,
 }
 
 /// An answer as far as it could be written.
@@ -218,6 +264,7 @@ impl Answer {
             Answer::Response(exchange, response) => {
                 write_response(exchange, response, date, output)
             }
+            Answer::Nothing => Written { body: None, closes: true },
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Bodies of HTTP requests.
+//! Bodies of HTTP requests, and requests that meet a defect.
 
 use super::*;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -148,4 +150,74 @@ fn a_chunk_too_many_is_refused_when_it_is_announced() {
     peer.send(b"1\r\n");
     assert!(peer.received().starts_with("HTTP/1.1 413 "), "{}", peer.received());
     assert!(peer.is_shut());
+}
+
+/// The exchange of a request, and a command whose execution will panic.
+fn defective(peer: &mut Peer) -> Answer {
+    let exchange = peer.connection.away.as_ref().expect("there is work").exchange;
+    exchange.carry_out(Command::Clear, |_| panic!("on purpose"))
+}
+
+#[test]
+fn a_request_that_meets_a_defect_is_answered_500_and_the_last_one() {
+    for (method, has_body) in [("DELETE", true), ("HEAD", false)] {
+        let mut peer = Peer::new(FaceKind::Http);
+        peer.arrive(LIVEZ);
+        peer.arrive(b"DELETE /array HTTP/1.1\r\nHost: h\r\n\r\n");
+        peer.arrive(LIVEZ);
+        assert_eq!(peer.connection.drive(&mut peer.cx), Next::Work);
+        if let Some(Away { exchange: Exchange::Http(exchange, _), .. }) = &mut peer.connection.away
+        {
+            exchange.is_head = method == "HEAD";
+        }
+        let answer = defective(&mut peer);
+        peer.connection.on_answer(&peer.cx, answer);
+        assert_eq!(peer.run(), Next::Wait);
+        let received = peer.received();
+        let (before, problem) = received.split_once("HTTP/1.1 500 ").expect("there is an answer");
+        assert!(before.ends_with("\r\n\r\nok\n"), "what came before is answered: {before}");
+        let (head, body) = problem.split_once("\r\n\r\n").expect("a head has an end");
+        assert!(head.starts_with("Internal Server Error\r\n"), "{head}");
+        assert!(head.contains("Content-Type: application/problem+json\r\n"), "{head}");
+        assert!(head.ends_with("\r\nConnection: close"), "{head}");
+        assert_eq!(body.contains("\"status\":500"), has_body, "{method}: {body}");
+        assert!(!body.contains("HTTP/1.1"), "what comes after is not answered: {body}");
+        assert!(peer.is_shut());
+    }
+}
+
+#[test]
+fn a_line_that_meets_a_defect_closes_the_connection_after_what_came_before() {
+    let mut peer = Peer::new(FaceKind::Socket);
+    peer.arrive(PING);
+    peer.arrive(&clear_and_count(FaceKind::Socket));
+    assert_eq!(peer.connection.drive(&mut peer.cx), Next::Work);
+    let answer = defective(&mut peer);
+    peer.connection.on_answer(&peer.cx, answer);
+    assert_eq!(peer.run(), Next::Wait);
+    assert_eq!(peer.received(), PONG);
+    assert!(peer.is_shut());
+}
+
+#[test]
+fn an_answer_that_meets_a_defect_on_its_way_never_looks_complete() {
+    struct Panics;
+    impl Read for Panics {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("on purpose")
+        }
+    }
+    for data in [
+        ResponseBody::from_reader(Read::chain(&b"part"[..], Panics)),
+        ResponseBody::from_reader_and_size(Read::chain(&b"part"[..], Panics), 9),
+    ] {
+        let mut peer = Peer::new(FaceKind::Http);
+        let exchange = http::Exchange { keep_alive: true, ..http::Exchange::REFUSED };
+        let response = Response { data, ..Response::text("") };
+        peer.connection.begin(Answer::Response(exchange, response), &peer.cx);
+        // The event loop catches it and drops the connection.
+        assert!(catch_unwind(AssertUnwindSafe(|| peer.run())).is_err());
+        let received = peer.received();
+        assert!(!received.contains("0\r\n\r\n"), "it looks complete: {received:?}");
+    }
 }
