@@ -19,12 +19,65 @@ pub enum Command {
         /// What the reply shows besides the two counts.
         show: Show,
     },
-    /// The whole array, ascending.
-    Array,
-    /// How many elements there are.
-    Count,
+    /// The array, or a part of it.
+    Array(Selection),
+    /// How many elements there are within bounds.
+    Count(Bounds),
     /// Removes every element.
     Clear,
+}
+
+/// The values from one to another, both included; none where `min` is above `max`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The smallest value within.
+    pub min: i64,
+    /// The largest value within.
+    pub max: i64,
+}
+
+impl Bounds {
+    /// Every value.
+    pub const ALL: Bounds = Bounds { min: i64::MIN, max: i64::MAX };
+}
+
+/// A part of the array: the elements within bounds, in an order, and of those a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// The values that match.
+    pub bounds: Bounds,
+    /// The order, which comes before the window.
+    pub order: Order,
+    /// How many elements are left out at the beginning.
+    pub offset: usize,
+    /// How many elements are shown at the most.
+    pub limit: usize,
+}
+
+impl Selection {
+    /// Everything, ascending.
+    pub const ALL: Selection =
+        Selection { bounds: Bounds::ALL, order: Order::Ascending, offset: 0, limit: usize::MAX };
+}
+
+/// The order in which elements are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// From the smallest on.
+    Ascending,
+    /// From the largest on.
+    Descending,
+}
+
+impl Order {
+    /// The value that this name stands for in requests on every face.
+    pub fn from_name(name: &str) -> Option<Order> {
+        match name {
+            "asc" => Some(Order::Ascending),
+            "desc" => Some(Order::Descending),
+            _ => None,
+        }
+    }
 }
 
 /// What the reply to an add shows besides how many were added and how many there are.
@@ -68,9 +121,11 @@ pub enum Reply {
     },
     /// To [`Command::Array`].
     Array {
-        /// How many values the stream yields.
+        /// How many elements lie within the bounds, window or not.
         count: usize,
-        /// The array at one instant.
+        /// How many values the stream yields.
+        shown: usize,
+        /// The selected part of the array at one instant.
         values: ValueStream,
     },
     /// To [`Command::Count`].

@@ -1,7 +1,7 @@
 //! What each command means: the only place where meaning meets data.
 
-use crate::command::{Command, Reply, Show, ValueStream, Values};
-use crate::store::{Range, Writer};
+use crate::command::{Bounds, Command, Order, Reply, Selection, Show, ValueStream, Values};
+use crate::store::{Range, Snapshot, Writer};
 
 /// How long a command may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +21,18 @@ pub fn cost(command: &Command) -> Cost {
         Command::Add { values, .. } if values.len() > SMALL_BATCH => Cost::Large,
         // Its return waits for the batches in flight, which may be large.
         Command::Clear => Cost::Large,
-        Command::Ping | Command::Ready | Command::Add { .. } | Command::Array | Command::Count => {
-            Cost::Small
+        // What matches is counted, and what is left out is skipped, one by one.
+        Command::Array(Selection { bounds, offset, .. })
+            if *bounds != Bounds::ALL || *offset > SMALL_BATCH =>
+        {
+            Cost::Large
         }
+        Command::Count(bounds) if *bounds != Bounds::ALL => Cost::Large,
+        Command::Ping
+        | Command::Ready
+        | Command::Add { .. }
+        | Command::Array(_)
+        | Command::Count(_) => Cost::Small,
     }
 }
 
@@ -45,11 +54,8 @@ pub fn execute(writer: &mut Writer, command: Command) -> Reply {
         Command::Ping => Reply::Pong,
         Command::Ready => Reply::Ready,
         Command::Add { values, show } => add(writer, values, show),
-        Command::Array => {
-            let snapshot = writer.set().snapshot();
-            Reply::Array { count: snapshot.len(), values: ValueStream::new(snapshot.iter()) }
-        }
-        Command::Count => Reply::Count(writer.set().len()),
+        Command::Array(selection) => array(&writer.set().snapshot(), selection),
+        Command::Count(bounds) => Reply::Count(count(&writer.set().snapshot(), bounds)),
         Command::Clear => Reply::Removed(writer.set().clear()),
     }
 }
@@ -69,8 +75,72 @@ fn add(writer: &mut Writer, mut values: Vec<i64>, show: Show) -> Reply {
     Reply::Added { added, count: snapshot.len(), values }
 }
 
+fn array(snapshot: &Snapshot, selection: Selection) -> Reply {
+    let Selection { bounds, order, offset, limit } = selection;
+    let count = count(snapshot, bounds);
+    let shown = count.saturating_sub(offset).min(limit);
+    let values = ValueStream::new(Window::new(snapshot, bounds, order, offset, shown));
+    Reply::Array { count, shown, values }
+}
+
+/// How many elements lie within the bounds. O(1) for all of them, else a walk over each.
+fn count(snapshot: &Snapshot, bounds: Bounds) -> usize {
+    if bounds == Bounds::ALL { snapshot.len() } else { range(snapshot, bounds).count() }
+}
+
+fn range(snapshot: &Snapshot, Bounds { min, max }: Bounds) -> Range {
+    snapshot.range(min..=max)
+}
+
+/// Some consecutive elements of a range, from one of its ends to the other.
+struct Window {
+    range: Range,
+    order: Order,
+    left: usize,
+}
+
+impl Window {
+    /// The `shown` elements that come after the first `offset` within the bounds. Walks over those
+    /// that it leaves out.
+    fn new(
+        snapshot: &Snapshot,
+        bounds: Bounds,
+        order: Order,
+        offset: usize,
+        shown: usize,
+    ) -> Window {
+        let mut range = range(snapshot, bounds);
+        // With nothing to show there is no need to go there.
+        if shown > 0 && offset > 0 {
+            match order {
+                Order::Ascending => range.nth(offset - 1),
+                Order::Descending => range.nth_back(offset - 1),
+            };
+        }
+        Window { range, order, left: shown }
+    }
+}
+
+impl Values for Window {
+    fn fill(&mut self, out: &mut [i64]) -> usize {
+        let most = out.len().min(self.left);
+        let n = match self.order {
+            Order::Ascending => self.range.fill(&mut out[..most]),
+            Order::Descending => {
+                let values = self.range.by_ref().rev();
+                out[..most].iter_mut().zip(values).map(|(place, value)| *place = value).count()
+            }
+        };
+        self.left -= n;
+        n
+    }
+}
+
 impl Values for Range {
     fn fill(&mut self, out: &mut [i64]) -> usize {
         Range::fill(self, out)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! JSON as every face reads and writes it: arrays of integers in, replies out.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read};
 
@@ -47,7 +48,7 @@ impl<'de> Visitor<'de> for IntegersVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Integers, A::Error> {
         let mut values = Vec::new();
         while let Some(element) = seq.next_element()? {
-            let Element::Integer(value) = element else {
+            let Scalar::Integer(value) = element else {
                 let position = values.len();
                 return Err(A::Error::custom(format_args!(
                     "the value at position {position} is not a 64-bit signed integer"
@@ -65,66 +66,76 @@ pub struct Integer(pub i64);
 
 impl<'de> Deserialize<'de> for Integer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Integer, D::Error> {
-        match Element::deserialize(deserializer)? {
-            Element::Integer(value) => Ok(Integer(value)),
-            Element::Other => Err(D::Error::custom("the value is not a 64-bit signed integer")),
+        match Scalar::deserialize(deserializer)? {
+            Scalar::Integer(value) => Ok(Integer(value)),
+            _ => Err(D::Error::custom("the value is not a 64-bit signed integer")),
         }
     }
 }
 
-/// One element of an array, whatever it is: so that its position can be named if it is no integer.
-enum Element {
+/// Any JSON value, told apart as far as anybody asks: so that whoever wants another one can say where
+/// it stood.
+#[derive(Debug)]
+pub enum Scalar<'d> {
+    /// An integer that is an i64.
     Integer(i64),
+    /// A string, borrowed from the document where it has no escapes.
+    Text(Cow<'d, str>),
+    /// Anything else.
     Other,
 }
 
-impl<'de> Deserialize<'de> for Element {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Element, D::Error> {
-        deserializer.deserialize_any(ElementVisitor)
+impl<'de: 'd, 'd> Deserialize<'de> for Scalar<'d> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Scalar<'d>, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
     }
 }
 
-struct ElementVisitor;
+struct ScalarVisitor;
 
-impl<'de> Visitor<'de> for ElementVisitor {
-    type Value = Element;
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Scalar<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Element, E> {
-        Ok(Element::Integer(value))
+    fn visit_i64<E>(self, value: i64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Integer(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Element, E> {
-        Ok(i64::try_from(value).map_or(Element::Other, Element::Integer))
+    fn visit_u64<E>(self, value: u64) -> Result<Scalar<'de>, E> {
+        Ok(i64::try_from(value).map_or(Scalar::Other, Scalar::Integer))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Element, E> {
-        Ok(Element::Other)
+    fn visit_f64<E>(self, _: f64) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Other)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Element, E> {
-        Ok(Element::Other)
+    fn visit_bool<E>(self, _: bool) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Other)
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Element, E> {
-        Ok(Element::Other)
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(Cow::Borrowed(text)))
     }
 
-    fn visit_unit<E>(self) -> Result<Element, E> {
-        Ok(Element::Other)
+    fn visit_str<E>(self, text: &str) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Element, A::Error> {
+    fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar<'de>, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Element::Other)
+        Ok(Scalar::Other)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Element, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Element::Other)
+        Ok(Scalar::Other)
     }
 }
 
@@ -144,7 +155,7 @@ pub fn write_object(reply: Reply, out: &mut impl fmt::Write) -> Option<JsonDocum
         Reply::Added { added, count, values: None } => {
             writeln!(out, r#"{{"added":{added},"count":{count}}}"#)
         }
-        Reply::Array { count, values } => {
+        Reply::Array { count, values, .. } => {
             let prefix = format!(r#"{{"count":{count},"values":"#);
             return Some(JsonDocument::new(&prefix, values, "}\n"));
         }

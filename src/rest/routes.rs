@@ -2,7 +2,7 @@
 
 use rouille::{Request, Response, router};
 
-use crate::command::{Command, Reply, Show};
+use crate::command::{Bounds, Command, Order, Reply, Selection, Show};
 use crate::json::JsonDocument;
 
 use super::{problem, representation};
@@ -81,7 +81,7 @@ pub fn parse(
         Route::Page => Err(representation::text(PAGE)),
         Route::Livez => Err(representation::text("ok\n")),
         Route::Readyz => Ok((Presentation::Health, Command::Ready)),
-        Route::GetArray => Ok((Presentation::Array, Command::Array)),
+        Route::GetArray => Ok((Presentation::Array, Command::Array(query.take_selection()?))),
         Route::PostArray => {
             let show = query.take_show()?;
             let values = representation::read_values(request, max_body_bytes)?;
@@ -89,7 +89,7 @@ pub fn parse(
             Ok((Presentation::Created, Command::Add { values, show }))
         }
         Route::DeleteArray => Ok((Presentation::Object, Command::Clear)),
-        Route::GetCount => Ok((Presentation::Object, Command::Count)),
+        Route::GetCount => Ok((Presentation::Object, Command::Count(query.take_bounds()?))),
     };
     query.finish()?;
     parsed
@@ -136,9 +136,48 @@ impl Query {
     }
 
     fn take_show(&mut self) -> Result<Show, Response> {
-        let Some(name) = self.take("reply") else { return Ok(Show::Batch) };
-        let refusal = "the parameter \"reply\" is count, batch or array";
-        Show::from_name(&name).ok_or_else(|| problem::bad_request(refusal))
+        let show = self.take_named("reply", Show::from_name, "be count, batch or array")?;
+        Ok(show.unwrap_or(Show::Batch))
+    }
+
+    fn take_selection(&mut self) -> Result<Selection, Response> {
+        let all = Selection::ALL;
+        let order = self.take_named("order", Order::from_name, "be asc or desc")?;
+        Ok(Selection {
+            bounds: self.take_bounds()?,
+            order: order.unwrap_or(all.order),
+            offset: self.take_size("offset")?.unwrap_or(all.offset),
+            limit: self.take_size("limit")?.unwrap_or(all.limit),
+        })
+    }
+
+    fn take_bounds(&mut self) -> Result<Bounds, Response> {
+        Ok(Bounds {
+            min: self.take_integer("min")?.unwrap_or(Bounds::ALL.min),
+            max: self.take_integer("max")?.unwrap_or(Bounds::ALL.max),
+        })
+    }
+
+    fn take_integer(&mut self, name: &str) -> Result<Option<i64>, Response> {
+        let value = self.take(name).map(|text| text.parse()).transpose();
+        value.map_err(|_| expected(name, "be a 64-bit signed integer"))
+    }
+
+    /// A number of elements.
+    fn take_size(&mut self, name: &str) -> Result<Option<usize>, Response> {
+        let size = self.take_integer(name)?.map(usize::try_from).transpose();
+        size.map_err(|_| expected(name, "not be negative"))
+    }
+
+    /// One of several names; `rule` says which ones.
+    fn take_named<T>(
+        &mut self,
+        name: &str,
+        from_name: fn(&str) -> Option<T>,
+        rule: &str,
+    ) -> Result<Option<T>, Response> {
+        let Some(given) = self.take(name) else { return Ok(None) };
+        from_name(&given).map(Some).ok_or_else(|| expected(name, rule))
     }
 
     /// Refuses what is left.
@@ -150,6 +189,11 @@ impl Query {
             }
         }
     }
+}
+
+/// The refusal of a parameter that breaks its rule.
+fn expected(name: &str, rule: &str) -> Response {
+    problem::bad_request(&format!("the parameter {name:?} must {rule}"))
 }
 
 /// The response that shows a reply.

@@ -7,8 +7,11 @@ use bytes::{Buf, BytesMut};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
-use crate::command::{Command, Error, ErrorCode, Reply, Show};
-use crate::json::{self, Integers, JsonDocument};
+use crate::command::{Bounds, Command, Error, ErrorCode, Order, Reply, Selection, Show};
+use crate::json::{self, Integers, JsonDocument, Scalar};
+
+/// More fields than any operation has: bounds the search for repeated ones.
+const MAX_FIELDS: usize = 16;
 
 /// What came of the bytes so far.
 #[derive(Debug, PartialEq)]
@@ -112,32 +115,26 @@ fn bad_request(message: impl Into<String>) -> Error {
     Error::new(ErrorCode::BadRequest, message)
 }
 
-/// The fields of a request object; what each operation takes is checked when it takes them.
+/// The fields of a request object. Each operation takes those that it has; what is left over is
+/// refused.
 #[derive(Default)]
 struct Fields<'l> {
-    op: Option<Cow<'l, str>>,
     values: Option<Integers>,
-    reply: Option<Cow<'l, str>>,
-    /// A field that no operation has.
-    unknown: Option<String>,
+    /// All but `values`.
+    others: Vec<(Cow<'l, str>, Scalar<'l>)>,
 }
 
-impl Fields<'_> {
+impl<'l> Fields<'l> {
     fn into_command(mut self) -> Result<Command, Error> {
-        let Some(op) = self.op.take() else {
-            return Err(bad_request("the field \"op\" is missing"));
+        let op = match self.take("op") {
+            Some(Scalar::Text(op)) => op,
+            Some(_) => return Err(bad_request("\"op\" must be a string")),
+            None => return Err(bad_request("the field \"op\" is missing")),
         };
         let command = match &*op {
-            "add" => Command::Add {
-                values: self
-                    .values
-                    .take()
-                    .ok_or_else(|| bad_request("the field \"values\" is missing"))?
-                    .0,
-                show: self.take_show()?,
-            },
-            "array" => Command::Array,
-            "count" => Command::Count,
+            "add" => Command::Add { values: self.take_values()?, show: self.take_show()? },
+            "array" => Command::Array(self.take_selection()?),
+            "count" => Command::Count(self.take_bounds()?),
             "clear" => Command::Clear,
             "ping" => Command::Ping,
             _ => {
@@ -151,16 +148,74 @@ impl Fields<'_> {
         }
     }
 
+    fn take(&mut self, field: &str) -> Option<Scalar<'l>> {
+        let index = self.others.iter().position(|(name, _)| name == field)?;
+        Some(self.others.swap_remove(index).1)
+    }
+
+    fn take_values(&mut self) -> Result<Vec<i64>, Error> {
+        let Some(Integers(values)) = self.values.take() else {
+            return Err(bad_request("the field \"values\" is missing"));
+        };
+        Ok(values)
+    }
+
     fn take_show(&mut self) -> Result<Show, Error> {
-        let Some(name) = self.reply.take() else { return Ok(Show::Count) };
-        Show::from_name(&name)
-            .ok_or_else(|| bad_request("\"reply\" must be \"count\", \"batch\" or \"array\""))
+        let refusal = "\"reply\" must be \"count\", \"batch\" or \"array\"";
+        Ok(self.take_named("reply", Show::from_name, refusal)?.unwrap_or(Show::Count))
+    }
+
+    fn take_selection(&mut self) -> Result<Selection, Error> {
+        let all = Selection::ALL;
+        let refusal = "\"order\" must be \"asc\" or \"desc\"";
+        Ok(Selection {
+            bounds: self.take_bounds()?,
+            order: self.take_named("order", Order::from_name, refusal)?.unwrap_or(all.order),
+            offset: self.take_size("offset")?.unwrap_or(all.offset),
+            limit: self.take_size("limit")?.unwrap_or(all.limit),
+        })
+    }
+
+    fn take_bounds(&mut self) -> Result<Bounds, Error> {
+        Ok(Bounds {
+            min: self.take_integer("min")?.unwrap_or(Bounds::ALL.min),
+            max: self.take_integer("max")?.unwrap_or(Bounds::ALL.max),
+        })
+    }
+
+    fn take_integer(&mut self, field: &str) -> Result<Option<i64>, Error> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(Scalar::Integer(value)) => Ok(Some(value)),
+            Some(_) => Err(bad_request(format!("{field:?} must be a 64-bit signed integer"))),
+        }
+    }
+
+    /// A number of elements.
+    fn take_size(&mut self, field: &str) -> Result<Option<usize>, Error> {
+        let size = self.take_integer(field)?.map(usize::try_from).transpose();
+        size.map_err(|_| bad_request(format!("{field:?} must not be negative")))
+    }
+
+    /// One of several names; `refusal` says which ones.
+    fn take_named<T>(
+        &mut self,
+        field: &str,
+        from_name: fn(&str) -> Option<T>,
+        refusal: &str,
+    ) -> Result<Option<T>, Error> {
+        let named = match self.take(field) {
+            None => return Ok(None),
+            Some(Scalar::Text(name)) => from_name(&name),
+            Some(_) => None,
+        };
+        named.map(Some).ok_or_else(|| bad_request(refusal))
     }
 
     /// A field that was sent and not taken.
     fn left_over(&self) -> Option<&str> {
-        let known = self.values.as_ref().map(|_| "values").or(self.reply.as_ref().map(|_| "reply"));
-        self.unknown.as_deref().or(known)
+        let other = self.others.first().map(|(name, _)| &**name);
+        other.or(self.values.as_ref().map(|_| "values"))
     }
 }
 
@@ -182,18 +237,22 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
         let mut fields = Fields::default();
         while let Some(Text(name)) = map.next_key()? {
-            let repeated = match &*name {
-                "op" => fields.op.replace(map.next_value::<Text<'_>>()?.0).is_some(),
-                "values" => fields.values.replace(map.next_value()?).is_some(),
-                "reply" => fields.reply.replace(map.next_value::<Text<'_>>()?.0).is_some(),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    fields.unknown.get_or_insert_with(|| name.to_string());
-                    false
-                }
+            let is_values = name == "values";
+            let repeated = if is_values {
+                fields.values.is_some()
+            } else {
+                fields.others.iter().any(|(known, _)| *known == name)
             };
             if repeated {
                 return Err(A::Error::custom(format_args!("the field {name:?} is repeated")));
+            }
+            if fields.others.len() == MAX_FIELDS {
+                return Err(A::Error::custom("there are too many fields"));
+            }
+            if is_values {
+                fields.values = Some(map.next_value()?);
+            } else {
+                fields.others.push((name, map.next_value()?));
             }
         }
         Ok(fields)

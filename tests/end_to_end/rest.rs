@@ -51,6 +51,66 @@ fn every_route() {
 }
 
 #[test]
+fn parts_of_the_array() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    client.ask("POST", "/array", "[5,3,9,3,-2,9223372036854775807,-9223372036854775808]");
+    let conversation = [
+        ("?min=3", json!([3, 3, 5, 9, i64::MAX])),
+        ("?max=3", json!([i64::MIN, -2, 3, 3])),
+        ("?min=3&max=5", json!([3, 3, 5])),
+        ("?min=5&max=3", json!([])),
+        ("?limit=2", json!([i64::MIN, -2])),
+        ("?limit=0", json!([])),
+        ("?offset=6", json!([i64::MAX])),
+        ("?offset=7", json!([])),
+        ("?offset=9223372036854775807&limit=9223372036854775807", json!([])),
+        ("?order=desc&limit=3", json!([i64::MAX, 9, 5])),
+        ("?order=asc&limit=1", json!([i64::MIN])),
+        ("?limit=2&offset=1&max=9&min=3&order=desc", json!([5, 3])),
+        ("?", json!([i64::MIN, -2, 3, 3, 5, 9, i64::MAX])),
+    ];
+    for (query, expected) in conversation {
+        for path in ["/array", "/get_array"] {
+            let response = client.ask("GET", &format!("{path}{query}"), "");
+            assert_eq!((response.status, json(&response.body)), (200, expected.clone()), "{query}");
+        }
+    }
+    for (query, count) in [("", 7), ("?min=3", 5), ("?max=3&min=-2", 3), ("?min=5&max=3", 0)] {
+        let response = client.ask("GET", &format!("/array/count{query}"), "");
+        assert_eq!(json(&response.body), json!({ "count": count }), "{query}");
+    }
+}
+
+#[test]
+fn a_parameter_that_is_refused_is_named() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    let refused = [
+        ("/array?min=1.5", "min"),
+        ("/array?max=", "max"),
+        ("/array?max=9223372036854775808", "max"),
+        ("/array?min=%205", "min"),
+        ("/array?offset=-1", "offset"),
+        ("/array?limit=-1", "limit"),
+        ("/array?limit=many", "limit"),
+        ("/array?order=up", "order"),
+        ("/array?min=1&min=1", "min"),
+        ("/array?colour=red", "colour"),
+        ("/get_array?reply=count", "reply"),
+        ("/array/count?limit=1", "limit"),
+        ("/array/count?min=x", "min"),
+    ];
+    for (target, name) in refused {
+        let response = client.ask("GET", target, "");
+        assert_eq!(response.status, 400, "{target}");
+        let problem = json(&response.body);
+        let detail = problem["detail"].as_str().expect("there is a reason");
+        assert!(detail.contains(&format!("{name:?}")), "{target}: {detail}");
+    }
+}
+
+#[test]
 fn a_post_without_a_body_adds_a_random_value() {
     let server = start();
     let mut client = Client::connect(server.http_addr());

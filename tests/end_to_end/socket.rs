@@ -46,6 +46,70 @@ fn every_operation() {
 }
 
 #[test]
+fn parts_of_the_array() {
+    let server = start();
+    let mut client = Lines::connect(&server);
+    client.ask("[5,3,9,3,-2,9223372036854775807,-9223372036854775808]");
+    let conversation = [
+        (r#""min":3"#, "5", "[3,3,5,9,9223372036854775807]"),
+        (r#""max":3"#, "4", "[-9223372036854775808,-2,3,3]"),
+        (r#""min":3,"max":5"#, "3", "[3,3,5]"),
+        (r#""min":-9223372036854775808,"max":-9223372036854775808"#, "1", "[-9223372036854775808]"),
+        (r#""min":5,"max":3"#, "0", "[]"),
+        (r#""limit":2"#, "7", "[-9223372036854775808,-2]"),
+        (r#""limit":0"#, "7", "[]"),
+        (r#""offset":6"#, "7", "[9223372036854775807]"),
+        (r#""offset":7"#, "7", "[]"),
+        (r#""offset":9223372036854775807,"limit":9223372036854775807"#, "7", "[]"),
+        (r#""order":"desc","limit":3"#, "7", "[9223372036854775807,9,5]"),
+        (r#""order":"\u0061sc","limit":1"#, "7", "[-9223372036854775808]"),
+        (r#""limit":2,"offset":1,"max":9,"min":3,"order":"desc""#, "4", "[5,3]"),
+    ];
+    for (fields, count, values) in conversation {
+        let reply = client.ask(&format!(r#"{{"op":"array",{fields}}}"#));
+        assert_eq!(reply, format!(r#"{{"count":{count},"values":{values}}}"#), "{fields}");
+    }
+    for (fields, count) in
+        [(r#""min":3"#, 5), (r#""max":3,"min":-2"#, 3), (r#""min":5,"max":3"#, 0)]
+    {
+        let reply = client.ask(&format!(r#"{{"op":"count",{fields}}}"#));
+        assert_eq!(reply, format!(r#"{{"count":{count}}}"#), "{fields}");
+    }
+}
+
+#[test]
+fn a_field_that_is_refused_is_named() {
+    let server = start();
+    let mut client = Lines::connect(&server);
+    let refused = [
+        (r#""op":"array","min":1.5"#, "min"),
+        (r#""op":"array","max":"9""#, "max"),
+        (r#""op":"array","max":9223372036854775808"#, "max"),
+        (r#""op":"array","min":null"#, "min"),
+        (r#""op":"array","offset":-1"#, "offset"),
+        (r#""op":"array","limit":-1"#, "limit"),
+        (r#""op":"array","limit":[1]"#, "limit"),
+        (r#""op":"array","limit":99999999999999999999"#, "limit"),
+        (r#""op":"array","order":"up""#, "order"),
+        (r#""op":"array","order":1"#, "order"),
+        (r#""op":"array","min":1,"min":1"#, "min"),
+        (r#""op":"array","colour":"red""#, "colour"),
+        (r#""op":"count","limit":1"#, "limit"),
+        (r#""op":"count","min":true"#, "min"),
+        (r#""op":"clear","min":1"#, "min"),
+        (r#""op":{}"#, "op"),
+    ];
+    for (fields, name) in refused {
+        let reply = client.ask(&format!("{{{fields}}}"));
+        assert!(reply.starts_with(r#"{"error":{"code":"bad_request""#), "{fields}: {reply}");
+        assert!(reply.contains(&format!(r#"\"{name}\""#)), "{fields}: {reply}");
+    }
+    let many: String = (0..100).map(|i| format!(r#","f{i}":{i}"#)).collect();
+    let reply = client.ask(&format!(r#"{{"op":"ping"{many}}}"#));
+    assert!(reply.starts_with(r#"{"error":{"code":"bad_request""#), "{reply}");
+}
+
+#[test]
 fn a_refusal_changes_nothing_and_the_connection_goes_on() {
     let server = start();
     let mut client = Lines::connect(&server);

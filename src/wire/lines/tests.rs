@@ -49,8 +49,8 @@ fn each_request_form_decodes() {
             add(&[5], Show::Batch),
         ),
         ("white space in an object", r#" { "op" : "ping" } "#, object(Command::Ping)),
-        ("array", r#"{"op":"array"}"#, object(Command::Array)),
-        ("count", r#"{"op":"count"}"#, object(Command::Count)),
+        ("array", r#"{"op":"array"}"#, object(Command::Array(Selection::ALL))),
+        ("count", r#"{"op":"count"}"#, object(Command::Count(Bounds::ALL))),
         ("clear", r#"{"op":"clear"}"#, object(Command::Clear)),
         ("ping", r#"{"op":"ping"}"#, object(Command::Ping)),
     ];
@@ -280,7 +280,7 @@ fn each_reply_encodes_to_exactly_its_line() {
         r#""message":"a \"quote\",\na line end and a \\ in one"}}"#,
         "\n"
     );
-    let array = Reply::Array { count: 2, values: values(&[i64::MIN, i64::MAX]) };
+    let array = Reply::Array { count: 2, shown: 2, values: values(&[i64::MIN, i64::MAX]) };
     let array_line = "{\"count\":2,\"values\":[-9223372036854775808,9223372036854775807]}\n";
     let cases = [
         ("pong", Object, Reply::Pong, "{\"pong\":true}\n"),
@@ -522,8 +522,8 @@ fn line() -> impl Strategy<Value = (String, Outcome)> {
         Just((r#","reply":"array""#, Show::Array)),
     ];
     let fixed = [
-        (r#"{"op":"array"}"#, object(Command::Array)),
-        (r#"{"op":"count"}"#, object(Command::Count)),
+        (r#"{"op":"array"}"#, object(Command::Array(Selection::ALL))),
+        (r#"{"op":"count"}"#, object(Command::Count(Bounds::ALL))),
         (r#"{"op":"clear"}"#, object(Command::Clear)),
         (r#"{"op":"ping"}"#, object(Command::Ping)),
         (r#"{"op":"pong"}"#, refused(ErrorCode::UnknownOp)),
