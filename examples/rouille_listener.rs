@@ -6,11 +6,12 @@
 //! curl -d '[5,3]' localhost:8081/array
 //! ```
 
-use sortd::{execute::execute, rest, store::SortedMultiset};
+use sortd::{execute::Executor, metrics::Metrics, rest, store::SortedMultiset};
 
 fn main() {
-    let set = SortedMultiset::new();
+    let (set, metrics) = (SortedMultiset::new(), Metrics::new());
     rouille::start_server("127.0.0.1:8081", move |request| {
-        rest::handle(request, |command| execute(&mut set.writer(), command))
+        let mut executor = Executor::new(set.writer()).with_metrics(metrics.shard());
+        rest::handle(request, |command| executor.execute(command))
     });
 }

@@ -25,6 +25,8 @@ pub enum Command {
     Count(Bounds),
     /// Removes every element.
     Clear,
+    /// How the server is doing.
+    Stats,
 }
 
 /// The values from one to another, both included; none where `min` is above `max`.
@@ -132,8 +134,47 @@ pub enum Reply {
     Count(usize),
     /// To [`Command::Clear`]: the exact number of elements removed.
     Removed(u64),
+    /// To [`Command::Stats`].
+    Stats(Box<Stats>),
     /// The command was refused and changed nothing.
     Error(Error),
+}
+
+/// How the server is doing.
+///
+/// The numbers are right each by itself. They are not of one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// The version of this program.
+    pub version: &'static str,
+    /// How long it has been running.
+    pub uptime_seconds: u64,
+    /// How often the array has been cleared.
+    pub epoch: u64,
+    /// How many elements there are.
+    pub count: usize,
+    /// How many connections there are, over all faces.
+    pub connections: usize,
+    /// Commands carried out since the start, over all faces; this one is one of them. Health checks
+    /// are not counted, nor is what was refused before it meant anything.
+    pub requests: u64,
+    /// Values added since the start.
+    pub values_added: u64,
+    /// Values removed since the start.
+    pub values_removed: u64,
+    /// The memory of the process that is resident; none where the system does not tell.
+    pub memory_bytes: Option<u64>,
+    /// The parts of the store.
+    pub tiers: Vec<Tier>,
+}
+
+/// A part of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tier {
+    /// What it is.
+    pub kind: &'static str,
+    /// How many entries it holds.
+    pub entries: usize,
 }
 
 /// A stream of values, pulled by the chunk so that dynamic dispatch costs nothing a value.

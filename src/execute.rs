@@ -1,6 +1,9 @@
 //! What each command means: the only place where meaning meets data.
 
-use crate::command::{Bounds, Command, Order, Reply, Selection, Show, ValueStream, Values};
+use crate::command::{
+    Bounds, Command, Order, Reply, Selection, Show, Stats, Tier, ValueStream, Values,
+};
+use crate::metrics::{self, Metrics, Shard};
 use crate::store::{Range, Snapshot, Writer};
 
 /// How long a command may take.
@@ -32,47 +35,101 @@ pub fn cost(command: &Command) -> Cost {
         | Command::Ready
         | Command::Add { .. }
         | Command::Array(_)
-        | Command::Count(_) => Cost::Small,
+        | Command::Count(_)
+        | Command::Stats => Cost::Small,
     }
 }
 
-/// Carries out one command and returns its reply.
-///
-/// The array changes, if at all, before this returns; a reply that streams values shows a snapshot
-/// taken before it returns.
+/// Carries out commands on one array for one thread, and counts what it does.
 ///
 /// ```
 /// use sortd::command::{Command, Reply, Show};
+/// use sortd::execute::Executor;
 ///
-/// let mut writer = sortd::store::SortedMultiset::new().writer();
+/// let mut executor = Executor::new(sortd::store::SortedMultiset::new().writer());
 /// let add = Command::Add { values: vec![5, 3], show: Show::Count };
-/// let reply = sortd::execute::execute(&mut writer, add);
-/// assert!(matches!(reply, Reply::Added { added: 2, count: 2, values: None }));
+/// assert!(matches!(executor.execute(add), Reply::Added { added: 2, count: 2, values: None }));
 /// ```
-pub fn execute(writer: &mut Writer, command: Command) -> Reply {
-    match command {
-        Command::Ping => Reply::Pong,
-        Command::Ready => Reply::Ready,
-        Command::Add { values, show } => add(writer, values, show),
-        Command::Array(selection) => array(&writer.set().snapshot(), selection),
-        Command::Count(bounds) => Reply::Count(count(&writer.set().snapshot(), bounds)),
-        Command::Clear => Reply::Removed(writer.set().clear()),
-    }
+#[derive(Debug)]
+pub struct Executor {
+    writer: Writer,
+    counts: Shard,
 }
 
-fn add(writer: &mut Writer, mut values: Vec<i64>, show: Show) -> Reply {
-    writer.add(&values);
-    let added = values.len();
-    let snapshot = writer.set().snapshot();
-    let values = match show {
-        Show::Count => None,
-        Show::Batch => {
-            values.sort_unstable();
-            Some(ValueStream::new(values.into_iter()))
+impl Executor {
+    /// An executor for the array of `writer`, with counts of its own.
+    #[must_use]
+    pub fn new(writer: Writer) -> Executor {
+        Executor { writer, counts: Metrics::new().shard() }
+    }
+
+    /// The same, but what it does is counted in `counts`: one shard of the [`Metrics`] that all
+    /// executors of a server share.
+    #[must_use]
+    pub fn with_metrics(self, counts: Shard) -> Executor {
+        Executor { counts, ..self }
+    }
+
+    /// Carries out one command and returns its reply.
+    ///
+    /// The array changes, if at all, before this returns; a reply that streams values shows a snapshot
+    /// taken before it returns.
+    pub fn execute(&mut self, command: Command) -> Reply {
+        if command != Command::Ready {
+            self.counts.count_request();
         }
-        Show::Array => Some(ValueStream::new(snapshot.iter())),
-    };
-    Reply::Added { added, count: snapshot.len(), values }
+        let set = self.writer.set();
+        match command {
+            Command::Ping => Reply::Pong,
+            Command::Ready => Reply::Ready,
+            Command::Add { values, show } => self.add(values, show),
+            Command::Array(selection) => array(&set.snapshot(), selection),
+            Command::Count(bounds) => Reply::Count(count(&set.snapshot(), bounds)),
+            Command::Clear => self.clear(),
+            Command::Stats => Reply::Stats(Box::new(self.stats())),
+        }
+    }
+
+    fn add(&mut self, mut values: Vec<i64>, show: Show) -> Reply {
+        self.writer.add(&values);
+        let added = values.len();
+        self.counts.count_added(added as u64);
+        let snapshot = self.writer.set().snapshot();
+        let values = match show {
+            Show::Count => None,
+            Show::Batch => {
+                values.sort_unstable();
+                Some(ValueStream::new(values.into_iter()))
+            }
+            Show::Array => Some(ValueStream::new(snapshot.iter())),
+        };
+        Reply::Added { added, count: snapshot.len(), values }
+    }
+
+    fn clear(&mut self) -> Reply {
+        let removed = self.writer.set().clear();
+        self.counts.count_removed(removed);
+        Reply::Removed(removed)
+    }
+
+    fn stats(&self) -> Stats {
+        let metrics = self.counts.metrics();
+        let totals = metrics.totals();
+        let snapshot = self.writer.set().snapshot();
+        let tiers = snapshot.tiers().into_iter();
+        Stats {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_seconds: metrics.uptime().as_secs(),
+            epoch: self.writer.set().epoch(),
+            count: snapshot.len(),
+            connections: metrics.connections(),
+            requests: totals.requests,
+            values_added: totals.values_added,
+            values_removed: totals.values_removed,
+            memory_bytes: metrics::resident_bytes(),
+            tiers: tiers.map(|tier| Tier { kind: tier.kind, entries: tier.entries }).collect(),
+        }
+    }
 }
 
 fn array(snapshot: &Snapshot, selection: Selection) -> Reply {

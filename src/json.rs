@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use crate::command::{Error, ErrorCode, Reply, ValueStream, Values};
+use crate::command::{Error, ErrorCode, Reply, Stats, Tier, ValueStream, Values};
 
 /// Reads one JSON document, or says why it is refused: no JSON, or not what was asked for.
 pub fn parse<'d, T: Deserialize<'d>>(document: &'d [u8]) -> Result<T, Error> {
@@ -161,10 +161,50 @@ pub fn write_object(reply: Reply, out: &mut impl fmt::Write) -> Option<JsonDocum
         }
         Reply::Count(count) => writeln!(out, r#"{{"count":{count}}}"#),
         Reply::Removed(removed) => writeln!(out, r#"{{"removed":{removed}}}"#),
+        Reply::Stats(stats) => writeln!(out, "{}", stats_object(&stats)),
         Reply::Error(error) => writeln!(out, "{}", error_object(&error)),
     };
     written.expect("memory takes what is written to it");
     None
+}
+
+fn stats_object(stats: &Stats) -> String {
+    #[derive(Serialize)]
+    struct Object<'s> {
+        version: &'s str,
+        uptime_seconds: u64,
+        epoch: u64,
+        count: usize,
+        connections: usize,
+        requests: u64,
+        values_added: u64,
+        values_removed: u64,
+        memory_bytes: Option<u64>,
+        store: Store,
+    }
+    #[derive(Serialize)]
+    struct Store {
+        tiers: Vec<TierObject>,
+    }
+    #[derive(Serialize)]
+    struct TierObject {
+        kind: &'static str,
+        entries: usize,
+    }
+    let tier = |&Tier { kind, entries }: &Tier| TierObject { kind, entries };
+    let object = Object {
+        version: stats.version,
+        uptime_seconds: stats.uptime_seconds,
+        epoch: stats.epoch,
+        count: stats.count,
+        connections: stats.connections,
+        requests: stats.requests,
+        values_added: stats.values_added,
+        values_removed: stats.values_removed,
+        memory_bytes: stats.memory_bytes,
+        store: Store { tiers: stats.tiers.iter().map(tier).collect() },
+    };
+    serde_json::to_string(&object).expect("numbers and strings are JSON")
 }
 
 fn error_object(error: &Error) -> String {
@@ -272,6 +312,32 @@ mod tests {
             assert_eq!(text(edges.clone(), size), expected);
         }
         assert_eq!(text(vec![], 3), "{\"values\":[]}\n");
+    }
+
+    #[test]
+    fn stats_are_an_object() {
+        let tiers = vec![Tier { kind: "memtable", entries: 3 }];
+        let stats = Stats {
+            version: "1.2.3",
+            uptime_seconds: 4,
+            epoch: 5,
+            count: 3,
+            connections: 6,
+            requests: 7,
+            values_added: 8,
+            values_removed: 9,
+            memory_bytes: None,
+            tiers,
+        };
+        let mut text = String::new();
+        assert!(write_object(Reply::Stats(Box::new(stats)), &mut text).is_none());
+        let expected = concat!(
+            r#"{"version":"1.2.3","uptime_seconds":4,"epoch":5,"count":3,"connections":6,"#,
+            r#""requests":7,"values_added":8,"values_removed":9,"memory_bytes":null,"#,
+            r#""store":{"tiers":[{"kind":"memtable","entries":3}]}}"#,
+            "\n"
+        );
+        assert_eq!(text, expected);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! - [`store`]: the concurrent sorted multiset. No I/O, no clock, no logging.
 //! - [`command`]: the one vocabulary of every face: what can be asked, what is answered.
 //! - [`execute`]: what each command means; the only place where meaning meets data.
+//! - [`metrics`]: what the server counts about itself.
 //! - [`json`]: arrays of integers in, replies out, as every face reads and writes them.
 //! - [`wire`]: the protocols as state machines that never touch a socket.
 //! - [`session`]: what a connection has agreed on.
@@ -20,6 +21,7 @@ pub mod command;
 pub mod config;
 pub mod execute;
 pub mod json;
+pub mod metrics;
 mod net;
 pub mod rest;
 pub mod server;

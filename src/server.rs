@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crate::config::Config;
+use crate::execute::Executor;
+use crate::metrics::Metrics;
 use crate::net::{self, EventLoop, Helpers, Lifecycle, Limits, Setup};
 use crate::store::SortedMultiset;
 
@@ -61,8 +63,10 @@ impl Server {
         let http = bind("--http", config.http)?;
         let (socket_addr, http_addr) = (socket.local_addr()?, http.local_addr()?);
         let set = SortedMultiset::new();
-        let writers = |n: usize| (0..n).map(|_| set.writer()).collect();
-        let helpers = Helpers::start(writers(HELPERS))?;
+        let metrics = Metrics::new();
+        let executor = |_| Executor::new(set.writer()).with_metrics(metrics.shard());
+        let executors = |n: usize| (0..n).map(executor).collect();
+        let helpers = Helpers::start(executors(HELPERS))?;
         let setup = Setup {
             socket,
             http,
@@ -76,8 +80,9 @@ impl Server {
             drain: config.drain,
             helpers,
             helper_threads: HELPERS,
+            metrics: metrics.clone(),
         };
-        let (loops, lifecycle) = EventLoop::build(setup, writers(config.workers.max(1)))?;
+        let (loops, lifecycle) = EventLoop::build(setup, executors(config.workers.max(1)))?;
         let mut server = Server { socket_addr, http_addr, lifecycle, threads: Vec::new() };
         for (index, event_loop) in loops.into_iter().enumerate() {
             // Where one cannot be started, dropping `server` ends those that were.

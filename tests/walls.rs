@@ -25,7 +25,7 @@ const ROOMS: &[Room] = &[
     Room { name: "command", rooms: &[], crates: &[], never: &["Instant", "SystemTime", "std::io"] },
     Room {
         name: "execute",
-        rooms: &["command", "store"],
+        rooms: &["command", "metrics", "store"],
         crates: &[],
         never: &["Instant::now", "std::io"],
     },
@@ -50,7 +50,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "net",
-        rooms: &["command", "execute", "rest", "session", "store", "wire"],
+        rooms: &["command", "execute", "metrics", "rest", "session", "wire"],
         crates: &[
             "bytes",
             "crossbeam_channel",
@@ -62,12 +62,21 @@ const ROOMS: &[Room] = &[
             "slab",
             "socket2",
         ],
-        never: &["store::memtable", "store::snapshot", "store::ticket", "store::view"],
+        never: &[],
+    },
+    Room {
+        name: "metrics",
+        rooms: &[],
+        crates: &["crossbeam_utils", "rustix"],
+        never: &["std::net"],
     },
     Room { name: "config", rooms: &[], crates: &["clap", "humantime", "log"], never: &[] },
     Room {
         name: "server",
-        rooms: &["command", "config", "execute", "json", "net", "rest", "session", "store", "wire"],
+        rooms: &[
+            "command", "config", "execute", "json", "metrics", "net", "rest", "session", "store",
+            "wire",
+        ],
         crates: &["log"],
         never: &[],
     },

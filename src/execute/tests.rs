@@ -60,15 +60,15 @@ proptest! {
         selections in prop::collection::vec(selection(), 1..10),
         at_a_time in 1..8_usize,
     ) {
-        let mut writer = SortedMultiset::new().writer();
-        writer.add(&values);
+        let mut executor = Executor::new(SortedMultiset::new().writer());
+        executor.writer.add(&values);
         for selection in selections {
             let (matching, expected) = model(&values, selection);
-            let reply = execute(&mut writer, Command::Array(selection));
+            let reply = executor.execute(Command::Array(selection));
             let Reply::Array { count, shown, values } = reply else { panic!("{reply:?}") };
             prop_assert_eq!((count, shown), (matching, expected.len()));
             prop_assert_eq!(read(values, at_a_time), expected);
-            let reply = execute(&mut writer, Command::Count(selection.bounds));
+            let reply = executor.execute(Command::Count(selection.bounds));
             prop_assert!(matches!(reply, Reply::Count(count) if count == matching));
         }
     }
@@ -76,11 +76,11 @@ proptest! {
 
 #[test]
 fn a_window_ends_where_it_should_and_stays_ended() {
-    let mut writer = SortedMultiset::new().writer();
-    writer.add(&(0..2000).collect::<Vec<i64>>());
+    let mut executor = Executor::new(SortedMultiset::new().writer());
+    executor.writer.add(&(0..2000).collect::<Vec<i64>>());
     let selection =
         Selection { order: Order::Descending, offset: 700, limit: 600, ..Selection::ALL };
-    let reply = execute(&mut writer, Command::Array(selection));
+    let reply = executor.execute(Command::Array(selection));
     let Reply::Array { count: 2000, shown: 600, mut values } = reply else { panic!("{reply:?}") };
     let mut out = [0; 700];
     assert_eq!(values.fill(&mut out), 600);

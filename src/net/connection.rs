@@ -13,8 +13,7 @@ use bytes::{Buf, BytesMut};
 use mio::net::TcpStream;
 
 use crate::command::{Command, Error, ErrorCode, Reply};
-use crate::execute::{Cost, cost, execute};
-use crate::store::Writer;
+use crate::execute::{Cost, Executor, cost};
 
 use super::face::{Answer, Body, Decoded, Exchange, Face, FaceKind};
 use super::helpers::Work;
@@ -65,7 +64,7 @@ impl Stream for TcpStream {
 
 /// What the connections of one event loop share.
 pub(super) struct Context {
-    pub(super) writer: Writer,
+    pub(super) executor: Executor,
     pub(super) limits: Limits,
     /// For bytes on their way between a socket and a buffer.
     pub(super) scratch: Box<[u8; TURN_OUTPUT_BYTES]>,
@@ -89,10 +88,10 @@ pub(crate) struct Limits {
 }
 
 impl Context {
-    pub(super) fn new(writer: Writer, limits: Limits, now: Instant) -> Context {
+    pub(super) fn new(executor: Executor, limits: Limits, now: Instant) -> Context {
         let scratch = Box::new([0; TURN_OUTPUT_BYTES]);
         let (date, buffered) = (String::new(), Arc::default());
-        Context { writer, limits, scratch, now, date, draining: false, buffered }
+        Context { executor, limits, scratch, now, date, draining: false, buffered }
     }
 
     /// Whether so much is buffered over all connections that none may take in more.
@@ -108,7 +107,7 @@ impl Context {
                 "the server is shutting down",
             ));
         }
-        execute(&mut self.writer, command)
+        self.executor.execute(command)
     }
 }
 
@@ -384,8 +383,8 @@ impl<S: Stream> Connection<S> {
                 let held = self.received_bytes();
                 match self.face.decode(&mut self.input, self.read_closed) {
                     Decoded::Request(exchange, command) if cost(&command) == Cost::Large => {
-                        let work = move |writer: &mut Writer| {
-                            exchange.carry_out(command, |command| execute(writer, command))
+                        let work = move |executor: &mut Executor| {
+                            exchange.carry_out(command, |command| executor.execute(command))
                         };
                         self.send_away(exchange, Box::new(work), 0);
                     }

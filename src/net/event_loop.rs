@@ -16,7 +16,8 @@ use std::time::{Duration, Instant, SystemTime};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use crate::store::Writer;
+use crate::execute::Executor;
+use crate::metrics::Metrics;
 
 use super::connection::{Connection, Context, Limits, Next};
 use super::face::FaceKind;
@@ -58,7 +59,7 @@ pub(crate) struct Lifecycle {
     drain_is_over: AtomicBool,
     /// Set by the accepting loop once it has handed over its last connection.
     stopping: AtomicBool,
-    connections: AtomicUsize,
+    metrics: Metrics,
     mailboxes: Vec<Mailbox<Incoming>>,
 }
 
@@ -90,8 +91,8 @@ impl Lifecycle {
 
     /// Takes one of `most` places for a connection, if one is free.
     fn admit(self: &Arc<Lifecycle>, most: usize) -> Option<Permit> {
-        // Relaxed: only the number matters, and one loop does all the admitting.
-        let taken = self.connections.fetch_add(1, Ordering::Relaxed);
+        // One loop does all the admitting, so the number only falls meanwhile.
+        let taken = self.metrics.connection_opened();
         let permit = Permit(Arc::clone(self));
         (taken < most).then_some(permit)
     }
@@ -102,8 +103,7 @@ struct Permit(Arc<Lifecycle>);
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        // Relaxed: as in `admit`.
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.connection_closed();
     }
 }
 
@@ -168,34 +168,35 @@ pub(crate) struct Setup {
     pub(crate) drain: Duration,
     pub(crate) helpers: Helpers,
     pub(crate) helper_threads: usize,
+    pub(crate) metrics: Metrics,
 }
 
 impl EventLoop {
-    /// One loop for each writer.
+    /// One loop for each executor.
     pub(crate) fn build(
         setup: Setup,
-        writers: Vec<Writer>,
+        executors: Vec<Executor>,
     ) -> io::Result<(Vec<EventLoop>, Arc<Lifecycle>)> {
         let mut parts = Vec::new();
         let mut mailboxes = Vec::new();
-        for writer in writers {
+        for executor in executors {
             let poll = Poll::new()?;
             let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
             let (sender, inbox) = mailbox(INBOX_CONNECTIONS, Arc::clone(&waker));
             let answers = mailbox(most_work(setup.helper_threads), waker);
             mailboxes.push(sender);
-            parts.push((poll, inbox, answers, writer));
+            parts.push((poll, inbox, answers, executor));
         }
         let lifecycle = Arc::new(Lifecycle {
             draining: AtomicBool::new(false),
             drain_is_over: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
-            connections: AtomicUsize::new(0),
+            metrics: setup.metrics,
             mailboxes,
         });
         let now = Instant::now();
         let buffered = Arc::default();
-        let build = |(poll, inbox, (reply_to, answers), writer)| EventLoop {
+        let build = |(poll, inbox, (reply_to, answers), executor)| EventLoop {
             poll,
             clients: Registry::new(),
             queue: VecDeque::new(),
@@ -208,7 +209,7 @@ impl EventLoop {
             acceptor: None,
             cx: Context {
                 buffered: Arc::clone(&buffered),
-                ..Context::new(writer, setup.limits, now)
+                ..Context::new(executor, setup.limits, now)
             },
             lifecycle: Arc::clone(&lifecycle),
             drain: setup.drain,
@@ -458,7 +459,7 @@ impl EventLoop {
         let EventLoop { clients, cx, timers, .. } = self;
         let Some(client) = clients.get_mut(token) else { return };
         // A panic is a defect of ours; it ends the connection that met it and no other one. What it
-        // leaves behind is dropped, but for the writer, which stays usable by its own promise.
+        // leaves behind is dropped, but for the executor, which stays usable by its own promise.
         let next = catch_unwind(AssertUnwindSafe(|| act(client, cx))).unwrap_or(Next::Close);
         if next == Next::Close {
             self.drop_client(token);

@@ -9,10 +9,9 @@ use bytes::BytesMut;
 use rouille::Response;
 
 use crate::command::{Command, Error, ErrorCode, Reply};
-use crate::execute::execute;
+use crate::execute::Executor;
 use crate::rest::{self, Presentation};
 use crate::session::Dialect;
-use crate::store::Writer;
 use crate::wire::{http, lines};
 
 use super::helpers::Work;
@@ -135,9 +134,9 @@ fn decode_line(
         lines::Decoded::Request(shape, command) => Decoded::Request(Exchange::Line(shape), command),
         lines::Decoded::Unparsed(line) => {
             let exchange = Exchange::Line(lines::Shape::Object);
-            let work = move |writer: &mut Writer| {
+            let work = move |executor: &mut Executor| {
                 exchange.guard(|| match lines::parse(&line) {
-                    Ok((shape, command)) => Exchange::Line(shape).answer(execute(writer, command)),
+                    Ok((shape, command)) => Exchange::Line(shape).answer(executor.execute(command)),
                     Err(error) => exchange.answer(Reply::Error(error)),
                 })
             };
@@ -158,10 +157,10 @@ fn route(request: http::Request, peer: SocketAddr, max_body_bytes: usize) -> Dec
     let request = rouille::Request::fake_http_from(peer, method, target, headers, body);
     let asked = Exchange::Http(exchange, Presentation::Object);
     if is_large {
-        let work = move |writer: &mut Writer| {
+        let work = move |executor: &mut Executor| {
             asked.guard(|| match rest::parse(&request, max_body_bytes) {
                 Ok((presentation, command)) => {
-                    Exchange::Http(exchange, presentation).answer(execute(writer, command))
+                    Exchange::Http(exchange, presentation).answer(executor.execute(command))
                 }
                 Err(response) => Answer::Response(exchange, response),
             })

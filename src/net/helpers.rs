@@ -1,6 +1,6 @@
 //! Helper threads: where slow work goes, so that no event loop is held up by it.
 //!
-//! A bounded pool for all loops and faces alike. Each helper has a writer of its own. Work that the pool has no
+//! A bounded pool for all loops and faces alike. Each helper has an executor, and so a writer, of its own. Work that the pool has no
 //! room for comes back at once, to be refused.
 
 use std::io;
@@ -10,7 +10,7 @@ use std::thread;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use mio::Token;
 
-use crate::store::Writer;
+use crate::execute::Executor;
 
 use super::face::Answer;
 use super::mailbox::Mailbox;
@@ -29,7 +29,7 @@ pub(super) const fn most_work(helpers: usize) -> usize {
 const NICENESS: i32 = 5;
 
 /// A request carried out off the loop. Made by a face, which knows what it means.
-pub(super) type Work = Box<dyn FnOnce(&mut Writer) -> Answer + Send>;
+pub(super) type Work = Box<dyn FnOnce(&mut Executor) -> Answer + Send>;
 
 /// What a loop gets back: for which connection, and its answer, or none if the work panicked.
 pub(super) type Done = (Token, Option<Answer>);
@@ -47,17 +47,17 @@ struct Errand {
 }
 
 impl Helpers {
-    /// Starts one thread for each writer. They are not waited for at the end: one may be busy for long
+    /// Starts one thread for each executor. They are not waited for at the end: one may be busy for long
     /// with a request whose client is gone.
-    pub(crate) fn start(writers: Vec<Writer>) -> io::Result<Helpers> {
+    pub(crate) fn start(executors: Vec<Executor>) -> io::Result<Helpers> {
         let (queue, waiting) = bounded::<Errand>(WAITING_WORK);
-        for (index, mut writer) in writers.into_iter().enumerate() {
+        for (index, mut executor) in executors.into_iter().enumerate() {
             let waiting = waiting.clone();
             thread::Builder::new().name(format!("sortd-helper-{index}")).spawn(move || {
                 if let Err(error) = rustix::process::nice(NICENESS) {
                     log::debug!("a helper keeps its priority: {error}");
                 }
-                waiting.into_iter().for_each(|errand| errand.run(&mut writer));
+                waiting.into_iter().for_each(|errand| errand.run(&mut executor));
             })?;
         }
         Ok(Helpers { queue })
@@ -82,11 +82,11 @@ impl Helpers {
 pub(super) struct Full;
 
 impl Errand {
-    fn run(self, writer: &mut Writer) {
+    fn run(self, executor: &mut Executor) {
         let Errand { work, token, reply_to } = self;
         // A panic is a defect of ours; it ends the connection whose request met it and not the helper.
-        // The writer stays usable by its own promise.
-        let answer = catch_unwind(AssertUnwindSafe(|| work(writer))).ok();
+        // Its writer stays usable by its own promise.
+        let answer = catch_unwind(AssertUnwindSafe(|| work(executor))).ok();
         if answer.is_none() {
             log::error!("a helper panicked; the connection is closed");
         }
@@ -114,14 +114,14 @@ mod tests {
     /// Longer than anything here takes unless it is stuck.
     const STUCK: Duration = Duration::from_secs(60);
 
-    fn pong(_: &mut Writer) -> Answer {
+    fn pong(_: &mut Executor) -> Answer {
         Answer::Line(Shape::Object, Reply::Pong)
     }
 
     /// A pool, and a mailbox for its answers; the poll keeps the waker alive.
     fn pool(helpers: usize) -> (Helpers, Mailbox<Done>, Receiver<Done>, Poll) {
         let set = SortedMultiset::new();
-        let pool = Helpers::start((0..helpers).map(|_| set.writer()).collect());
+        let pool = Helpers::start((0..helpers).map(|_| Executor::new(set.writer())).collect());
         let poll = Poll::new().expect("the system has a poll");
         let waker = Waker::new(poll.registry(), Token(0)).expect("and a waker");
         let (reply_to, answers) = mailbox(most_work(helpers), Arc::new(waker));
@@ -136,11 +136,11 @@ mod tests {
             .map(|n| {
                 let (open, gate) = channel::<()>();
                 let started = started.clone();
-                let work = move |writer: &mut Writer| {
+                let work = move |executor: &mut Executor| {
                     started.send(()).expect("the test waits for it");
                     // Opened when the other side is dropped.
                     let _ = gate.recv();
-                    pong(writer)
+                    pong(executor)
                 };
                 pool.submit(Box::new(work), Token(n), reply_to.clone()).expect("there is room");
                 open

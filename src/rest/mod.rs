@@ -6,11 +6,11 @@
 //!
 //! ```
 //! use rouille::Request;
-//! use sortd::{execute::execute, rest, store::SortedMultiset};
+//! use sortd::{execute::Executor, rest, store::SortedMultiset};
 //!
-//! let set = SortedMultiset::new();
+//! let mut executor = Executor::new(SortedMultiset::new().writer());
 //! let request = Request::fake_http("POST", "/array", vec![], b"[5,3]".to_vec());
-//! let response = rest::handle(&request, |command| execute(&mut set.writer(), command));
+//! let response = rest::handle(&request, |command| executor.execute(command));
 //! assert_eq!(response.status_code, 201);
 //! ```
 

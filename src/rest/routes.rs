@@ -29,6 +29,7 @@ enum Route {
     PostArray,
     DeleteArray,
     GetCount,
+    GetStats,
 }
 
 #[expect(clippy::question_mark, reason = "the macro's expansion")]
@@ -41,6 +42,7 @@ fn route(request: &Request) -> Option<Route> {
         (POST) ["/array"] => { Some(Route::PostArray) },
         (DELETE) ["/array"] => { Some(Route::DeleteArray) },
         (GET) ["/array/count"] => { Some(Route::GetCount) },
+        (GET) ["/stats"] => { Some(Route::GetStats) },
         // The names of the classic exercise.
         (GET) ["/get_array"] => { Some(Route::GetArray) },
         (POST) ["/add_value"] => { Some(Route::PostArray) },
@@ -90,6 +92,7 @@ pub fn parse(
         }
         Route::DeleteArray => Ok((Presentation::Object, Command::Clear)),
         Route::GetCount => Ok((Presentation::Object, Command::Count(query.take_bounds()?))),
+        Route::GetStats => Ok((Presentation::Object, Command::Stats)),
     };
     query.finish()?;
     parsed

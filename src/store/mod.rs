@@ -21,7 +21,7 @@ use std::thread;
 use arc_swap::ArcSwap;
 
 use reaper::Reaper;
-pub use snapshot::{Range, Snapshot};
+pub use snapshot::{Range, Snapshot, Tier};
 pub use ticket::MAX_WRITERS;
 use ticket::{Claim, Slots, Turn};
 use view::View;
@@ -158,6 +158,14 @@ impl SortedMultiset {
         let empty = Arc::new(View::empty(id, &self.shared.reaper));
         let old = self.shared.view.swap(empty);
         old.generation.wait_for_writers(&self.shared.slots).total()
+    }
+
+    /// How often the multiset has been cleared. Never shrinks; every clear that has returned is
+    /// counted, one under way may be. O(1).
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        // Relaxed: only the number matters. The first identity was the first generation's.
+        self.shared.generations.load(Ordering::Relaxed) - 1
     }
 
     fn claim(&self) -> Option<Claim> {

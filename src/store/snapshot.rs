@@ -58,6 +58,11 @@ impl Snapshot {
         self.len() == 0
     }
 
+    /// The parts of the store that hold these elements. O(tiers).
+    pub fn tiers(&self) -> Vec<Tier> {
+        vec![Tier { kind: "memtable", entries: self.len() }]
+    }
+
     /// All elements, ascending; descending with [`rev`](Iterator::rev).
     ///
     /// O(log n) to start and again every few hundred elements, O(1) for each in between. Elements added after the
@@ -102,6 +107,15 @@ impl IntoIterator for &Snapshot {
     fn into_iter(self) -> Range {
         self.iter()
     }
+}
+
+/// A part of the store, which keeps elements in a way of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tier {
+    /// Which way that is.
+    pub kind: &'static str,
+    /// How many entries it has.
+    pub entries: usize,
 }
 
 /// An iterator over a part of a [`Snapshot`], from both ends.

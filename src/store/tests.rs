@@ -76,6 +76,18 @@ fn a_snapshot_outlives_clear_and_set() {
 }
 
 #[test]
+fn the_epoch_counts_clears() {
+    let set = SortedMultiset::new();
+    assert_eq!(set.epoch(), 0);
+    set.writer().add(&[1, 2]);
+    let entries = |set: &SortedMultiset| set.snapshot().tiers().iter().map(|t| t.entries).sum();
+    assert_eq!((set.epoch(), entries(&set)), (0, 2));
+    set.clear();
+    set.clear();
+    assert_eq!((set.epoch(), entries(&set)), (2, 0));
+}
+
+#[test]
 fn a_scan_steps_over_what_came_later() {
     let set = SortedMultiset::new();
     let mut writer = set.writer();

@@ -136,6 +136,7 @@ impl<'l> Fields<'l> {
             "array" => Command::Array(self.take_selection()?),
             "count" => Command::Count(self.take_bounds()?),
             "clear" => Command::Clear,
+            "stats" => Command::Stats,
             "ping" => Command::Ping,
             _ => {
                 let message = format!("there is no operation {op:?}");

@@ -83,6 +83,36 @@ fn parts_of_the_array() {
 }
 
 #[test]
+fn stats_are_the_same_on_both_faces() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    let mut lines = Lines::connect(&server);
+    assert_eq!(client.ask("POST", "/array", "[5,3]").status, 201);
+    lines.ask("[4]");
+    // None of these counts as a request.
+    for (method, target) in [("GET", "/livez"), ("GET", "/readyz"), ("GET", "/"), ("PUT", "/array")]
+    {
+        client.ask(method, target, "");
+    }
+    let response = client.ask("GET", "/stats", "");
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    let mut ours = json(&response.body);
+    assert_eq!((&ours["requests"], &ours["connections"]), (&json!(3), &json!(2)), "{ours}");
+    assert_eq!((&ours["count"], &ours["values_added"]), (&json!(3), &json!(3)), "{ours}");
+    let mut theirs: Value = serde_json::from_str(&lines.ask(r#"{"op":"stats"}"#)).expect("JSON");
+    assert_eq!(theirs["requests"], 4);
+    for stats in [&mut ours, &mut theirs] {
+        for field in ["requests", "uptime_seconds", "memory_bytes"] {
+            assert!(stats[field].take().is_u64(), "{field}");
+        }
+    }
+    assert_eq!(ours, theirs);
+    assert_eq!(client.ask("DELETE", "/stats", "").header("allow"), Some("GET, HEAD"));
+    assert_eq!(client.ask("GET", "/stats?all", "").status, 400);
+}
+
+#[test]
 fn a_parameter_that_is_refused_is_named() {
     let server = start();
     let mut client = Client::connect(server.http_addr());

@@ -1,8 +1,7 @@
 //! The same handler over rouille's own listener answers as the mio transport does.
 
-use std::sync::Arc;
-
-use sortd::{execute::execute, rest, store::SortedMultiset};
+use serde_json::Value;
+use sortd::{execute::Executor, metrics::Metrics, rest, store::SortedMultiset};
 
 use crate::http_client::{Client, Response, request};
 use crate::server::start;
@@ -10,9 +9,10 @@ use crate::server::start;
 #[test]
 fn both_transports_give_the_same_answers() {
     let server = start();
-    let set = Arc::new(SortedMultiset::new());
+    let (set, metrics) = (SortedMultiset::new(), Metrics::new());
     let rouille = rouille::Server::new("127.0.0.1:0", move |request| {
-        rest::handle(request, |command| execute(&mut set.writer(), command))
+        let mut executor = Executor::new(set.writer()).with_metrics(metrics.shard());
+        rest::handle(request, |command| executor.execute(command))
     });
     let rouille = rouille.expect("a port is free");
     let address = rouille.server_addr();
@@ -47,6 +47,18 @@ fn both_transports_give_the_same_answers() {
         let ours = ask(server.http_addr(), method, target, body);
         let theirs = ask(address, method, target, body);
         assert_eq!(what_matters(&ours), what_matters(&theirs), "{method} {target} {body}");
+    }
+
+    // The rest of it is different for good reason.
+    for field in
+        ["version", "epoch", "count", "requests", "values_added", "values_removed", "store"]
+    {
+        let stats = [server.http_addr(), address].map(|address| {
+            let stats: Value = serde_json::from_str(&ask(address, "GET", "/stats", "").body)
+                .expect("stats are JSON");
+            stats[field].clone()
+        });
+        assert_eq!(stats[0], stats[1], "{field}");
     }
 
     stop.send(()).expect("it is waiting for the word");

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 
+use serde_json::{Value, json};
+
 use crate::server::{Lines, connect, exchange, start};
 
 #[test]
@@ -78,6 +80,59 @@ fn parts_of_the_array() {
 }
 
 #[test]
+fn stats_tell_what_has_happened() {
+    let server = start();
+    let mut client = Lines::connect(&server);
+    let stats = |client: &mut Lines| -> Value {
+        serde_json::from_str(&client.ask(r#"{"op":"stats"}"#)).expect("stats are JSON")
+    };
+    let first = stats(&mut client);
+    let counts = [
+        ("epoch", 0),
+        ("count", 0),
+        ("connections", 1),
+        ("requests", 1),
+        ("values_added", 0),
+        ("values_removed", 0),
+    ];
+    for (field, n) in counts {
+        assert_eq!(first[field], n, "{field}: {first}");
+    }
+    assert_eq!(first["version"], env!("CARGO_PKG_VERSION"));
+    assert!(first["uptime_seconds"].as_u64() < Some(60), "{first}");
+    // Any system may keep quiet about it; Linux does not.
+    assert!(
+        first["memory_bytes"].as_u64() > Some(100_000) || !cfg!(target_os = "linux"),
+        "{first}"
+    );
+
+    let mut others: Vec<Lines> = (0..5).map(|_| Lines::connect(&server)).collect();
+    for other in &mut others {
+        other.ask("[1,2]");
+        other.ask("no request");
+    }
+    client.ask(r#"{"op":"clear"}"#);
+    client.ask("[7,8,9]");
+    let then = stats(&mut client);
+    let counts = [
+        ("epoch", 1),
+        ("count", 3),
+        ("connections", 6),
+        ("requests", 9),
+        ("values_added", 13),
+        ("values_removed", 10),
+    ];
+    for (field, n) in counts {
+        assert_eq!(then[field], n, "{field}: {then}");
+    }
+    assert_eq!(then["store"], json!({"tiers": [{"kind": "memtable", "entries": 3}]}));
+
+    drop(others);
+    // The server hears of it when it does.
+    assert!((0..10_000).any(|_| stats(&mut client)["connections"] == 1));
+}
+
+#[test]
 fn a_field_that_is_refused_is_named() {
     let server = start();
     let mut client = Lines::connect(&server);
@@ -97,6 +152,7 @@ fn a_field_that_is_refused_is_named() {
         (r#""op":"count","limit":1"#, "limit"),
         (r#""op":"count","min":true"#, "min"),
         (r#""op":"clear","min":1"#, "min"),
+        (r#""op":"stats","values":[]"#, "values"),
         (r#""op":{}"#, "op"),
     ];
     for (fields, name) in refused {

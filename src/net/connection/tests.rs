@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use rouille::{Response, ResponseBody};
 
+use crate::command::Show;
 use crate::store::SortedMultiset;
 use crate::wire::http;
 
@@ -726,7 +727,7 @@ fn slow_work_is_handed_out_and_what_is_behind_it_waits() {
         peer.connection.stop();
         assert_eq!(peer.connection.drive(&mut peer.cx), Next::Wait, "the answer is waited for");
         assert_eq!(peer.received(), "", "nothing overtakes it");
-        let answer = work(&mut peer.cx.writer);
+        let answer = work(&mut peer.cx.executor);
         peer.connection.on_answer(&peer.cx, answer);
         peer.run();
         let received = peer.received();
@@ -974,7 +975,7 @@ impl Peer {
             request_timeout: REQUEST,
         };
         let now = Instant::now();
-        let mut cx = Context::new(SortedMultiset::new().writer(), limits, now);
+        let mut cx = Context::new(Executor::new(SortedMultiset::new().writer()), limits, now);
         cx.date = DATE.to_owned();
         let stream = FakeStream {
             incoming: VecDeque::new(),
@@ -995,7 +996,8 @@ impl Peer {
     }
 
     fn fill(&mut self, values: &[i64]) {
-        self.cx.writer.add(values);
+        let values = values.to_vec();
+        self.cx.executor.execute(Command::Add { values, show: Show::Count });
     }
 
     /// Drives once; what would be done elsewhere is done at once.
@@ -1003,7 +1005,7 @@ impl Peer {
         match self.connection.drive(&mut self.cx) {
             Next::Work => {
                 let work = self.connection.take_work().expect("there is work");
-                let answer = work(&mut self.cx.writer);
+                let answer = work(&mut self.cx.executor);
                 self.connection.on_answer(&self.cx, answer);
                 Next::Again
             }

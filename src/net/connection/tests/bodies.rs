@@ -128,7 +128,7 @@ fn what_is_held_of_a_body_is_counted_until_it_is_done_or_given_up() {
         assert_eq!(next, Next::Work, "it is a large one");
         assert!(peer.connection.buffered_bytes() >= 2 * half, "{fields}");
         let work = peer.connection.take_work().expect("there is work");
-        let answer = work(&mut peer.cx.writer);
+        let answer = work(&mut peer.cx.executor);
         peer.connection.on_answer(&peer.cx, answer);
         peer.run();
         assert_eq!(peer.connection.buffered_bytes(), 0, "{fields}");
