@@ -14,6 +14,8 @@
 //! assert_eq!(response.status_code, 201);
 //! ```
 
+mod accept;
+mod octets;
 mod problem;
 mod representation;
 mod routes;
@@ -23,6 +25,7 @@ use rouille::{Request, Response};
 use crate::command::{Command, Reply};
 
 pub use problem::problem;
+pub use representation::Representation;
 pub use routes::{Presentation, parse, respond};
 
 /// The largest body that [`handle`] reads.

@@ -38,8 +38,14 @@ pub(super) fn method_not_allowed(allowed: String) -> Response {
     problem(405, "Method Not Allowed", &detail).with_unique_header("Allow", allowed)
 }
 
-pub(super) fn unsupported_media_type() -> Response {
-    problem(415, "Unsupported Media Type", "a body is application/json")
+/// `known` lists the media types that there are.
+pub(super) fn not_acceptable(known: &str) -> Response {
+    problem(406, "Not Acceptable", &format!("the array is sent as {known}"))
+}
+
+/// `known` lists the media types that there are.
+pub(super) fn unsupported_media_type(known: &str) -> Response {
+    problem(415, "Unsupported Media Type", &format!("a body is {known}"))
 }
 
 pub(super) fn body_too_large() -> Response {

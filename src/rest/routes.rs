@@ -3,9 +3,8 @@
 use rouille::{Request, Response, router};
 
 use crate::command::{Bounds, Command, Order, Reply, Selection, Show};
-use crate::json::JsonDocument;
 
-use super::{problem, representation};
+use super::{Representation, problem, representation};
 
 /// What `GET /` answers.
 const PAGE: &str = include_str!("page.txt");
@@ -58,8 +57,8 @@ pub enum Presentation {
     Object,
     /// As an object that tells of something created.
     Created,
-    /// As the bare array.
-    Array,
+    /// As the bare array, in this form.
+    Array(Representation),
     /// As the word `ok`.
     Health,
 }
@@ -83,7 +82,10 @@ pub fn parse(
         Route::Page => Err(representation::text(PAGE)),
         Route::Livez => Err(representation::text("ok\n")),
         Route::Readyz => Ok((Presentation::Health, Command::Ready)),
-        Route::GetArray => Ok((Presentation::Array, Command::Array(query.take_selection()?))),
+        Route::GetArray => {
+            let representation = Representation::wanted(request)?;
+            Ok((Presentation::Array(representation), Command::Array(query.take_selection()?)))
+        }
         Route::PostArray => {
             let show = query.take_show()?;
             let values = representation::read_values(request, max_body_bytes)?;
@@ -204,10 +206,12 @@ pub fn respond(presentation: Presentation, reply: Reply) -> Response {
     match (presentation, reply) {
         (_, Reply::Error(error)) => problem::of_error(&error),
         (Presentation::Health, _) => representation::text("ok\n"),
-        (Presentation::Array, Reply::Array { values, .. }) => {
-            representation::array(JsonDocument::new("", values, "\n"))
+        (Presentation::Array(representation), Reply::Array { count, shown, values }) => {
+            representation::array(representation, count, shown, values)
         }
         (Presentation::Created, reply) => representation::object(201, reply),
-        (Presentation::Object | Presentation::Array, reply) => representation::object(200, reply),
+        (Presentation::Object | Presentation::Array(_), reply) => {
+            representation::object(200, reply)
+        }
     }
 }

@@ -10,7 +10,10 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     /// Names in lower case.
     pub(crate) headers: Vec<(String, String)>,
+    /// Empty for octets.
     pub(crate) body: String,
+    /// The body of type `application/octet-stream`.
+    pub(crate) octets: Vec<u8>,
 }
 
 impl Response {
@@ -34,8 +37,24 @@ impl Client {
         self.read(method == "HEAD")
     }
 
-    pub(crate) fn send(&mut self, bytes: &str) {
-        self.stream.get_mut().write_all(bytes.as_bytes()).expect("the server reads");
+    /// As `ask`, with more header fields, each with its line end, and any body.
+    pub(crate) fn ask_with(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> Response {
+        let length = body.len();
+        self.send(&format!(
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{headers}\r\n"
+        ));
+        self.stream.get_mut().write_all(body).expect("the server reads");
+        self.read(method == "HEAD")
+    }
+
+    pub(crate) fn send(&mut self, text: &str) {
+        self.stream.get_mut().write_all(text.as_bytes()).expect("the server reads");
     }
 
     /// Reads one response whole.
@@ -53,9 +72,14 @@ impl Client {
             let (name, value) = line.split_once(": ").expect("a header field has a colon");
             headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
-        let mut response = Response { status, headers, body: String::new() };
+        let mut response = Response { status, headers, body: String::new(), octets: Vec::new() };
         if !is_head {
-            response.body = self.body(&response);
+            let body = self.body(&response);
+            if response.header("content-type") == Some("application/octet-stream") {
+                response.octets = body;
+            } else {
+                response.body = String::from_utf8(body).expect("the body is text");
+            }
         }
         response
     }
@@ -65,7 +89,7 @@ impl Client {
         self.stream.fill_buf().expect("the server closes in order").is_empty()
     }
 
-    fn body(&mut self, response: &Response) -> String {
+    fn body(&mut self, response: &Response) -> Vec<u8> {
         let length = response.header("content-length").map(|n| n.parse().expect("it is a number"));
         match (length, response.header("transfer-encoding")) {
             (Some(length), None) => self.exactly(length),
@@ -74,12 +98,12 @@ impl Client {
         }
     }
 
-    fn chunks(&mut self) -> String {
-        let mut body = String::new();
+    fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
         loop {
             let size =
                 usize::from_str_radix(&self.line(), 16).expect("a chunk begins with its size");
-            body += &self.exactly(size);
+            body.extend(self.exactly(size));
             assert_eq!(self.line(), "", "a chunk ends in an empty line");
             if size == 0 {
                 return body;
@@ -87,10 +111,10 @@ impl Client {
         }
     }
 
-    fn exactly(&mut self, length: usize) -> String {
+    fn exactly(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         self.stream.read_exact(&mut bytes).expect("the body is whole");
-        String::from_utf8(bytes).expect("the body is text")
+        bytes
     }
 
     fn line(&mut self) -> String {

@@ -82,6 +82,102 @@ fn parts_of_the_array() {
     }
 }
 
+/// The header field that asks for octets, and the one that announces them.
+const WANTS_OCTETS: &str = "Accept: application/octet-stream\r\n";
+const SENDS_OCTETS: &str = "Content-Type: application/octet-stream\r\n";
+
+fn octets(values: impl IntoIterator<Item = i64>) -> Vec<u8> {
+    values.into_iter().flat_map(i64::to_le_bytes).collect()
+}
+
+#[test]
+fn values_travel_as_octets_both_ways() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    // The bytes of the first are white space in JSON.
+    let values = [0x2020_2020_0a0a_2020, -1, i64::MIN, i64::MAX, 0];
+    let response = client.ask_with("POST", "/array", SENDS_OCTETS, &octets(values));
+    let mut sorted = values;
+    sorted.sort_unstable();
+    let expected = json!({"added": 5, "count": 5, "values": sorted});
+    assert_eq!((response.status, json(&response.body)), (201, expected));
+
+    let response = client.ask_with("GET", "/array", WANTS_OCTETS, b"");
+    assert_eq!((response.status, &response.octets), (200, &octets(sorted)));
+    assert_eq!(response.header("content-type"), Some("application/octet-stream"));
+    assert_eq!(response.header("content-length"), Some("40"));
+    let part = "/get_array?min=-1&max=0&order=desc&offset=1&limit=9";
+    let response = client.ask_with("GET", part, WANTS_OCTETS, b"");
+    assert_eq!((response.status, &response.octets), (200, &octets([-1])));
+    assert_eq!(response.header("content-length"), Some("8"));
+    let head = client.ask_with("HEAD", part, WANTS_OCTETS, b"");
+    assert_eq!((head.status, head.header("content-length")), (200, Some("8")));
+
+    for cut in [&[0][..], &[0; 7], &[0; 9]] {
+        let response = client.ask_with("POST", "/array", SENDS_OCTETS, cut);
+        assert_eq!(response.status, 400);
+        assert_eq!(response.header("content-type"), Some("application/problem+json"));
+    }
+    assert_eq!(client.ask("GET", "/array/count", "").body, "{\"count\":5}\n");
+    let response = client.ask_with("POST", "/array", SENDS_OCTETS, b"");
+    let random = json(&response.body)["values"][0].as_i64().expect("one value is added");
+    assert!((1000..=10_000).contains(&random), "{random}");
+
+    let response = client.ask_with("POST", "/array", "Content-Type: text/plain\r\n", b"5");
+    assert_eq!(response.status, 415);
+    assert!(response.body.contains("application/json or application/octet-stream"));
+}
+
+#[test]
+fn many_octets_come_whole() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    let target = "/array?reply=count";
+    let response = client.ask_with("POST", target, SENDS_OCTETS, &octets((0..300_000).rev()));
+    assert_eq!(response.body, "{\"added\":300000,\"count\":300000}\n");
+    let response = client.ask_with("GET", "/array", WANTS_OCTETS, b"");
+    assert!(response.octets == octets(0..300_000), "the whole array, sorted");
+    assert_eq!(client.ask("GET", "/livez", "").body, "ok\n", "the connection goes on");
+}
+
+#[test]
+fn the_client_chooses_how_it_gets_the_array() {
+    let server = start();
+    let mut client = Client::connect(server.http_addr());
+    client.ask("POST", "/array", "[3,1,2]");
+    let (as_json, as_octets) = ("application/json", "application/octet-stream");
+    let rows = [
+        ("", as_json),
+        ("Accept: */*\r\n", as_json),
+        ("Accept: application/*\r\n", as_json),
+        ("Accept: application/json, application/octet-stream\r\n", as_json),
+        ("accept: application/json;q=0.5, application/octet-stream;q=0.6\r\n", as_octets),
+        ("Accept: application/json;q=0.5\r\nAccept: application/octet-stream\r\n", as_octets),
+        ("Accept: */*;q=0.1, application/json;q=0\r\n", as_octets),
+    ];
+    for (accept, chosen) in rows {
+        let response = client.ask_with("GET", "/array?min=2&limit=1", accept, b"");
+        assert_eq!(response.header("content-type"), Some(chosen), "{accept}");
+        assert_eq!(response.header("vary"), Some("Accept"), "{accept}");
+        assert_eq!(response.header("sortd-count"), Some("2"), "{accept}");
+        let head = client.ask_with("HEAD", "/array?min=2&limit=1", accept, b"");
+        assert_eq!(head.header("content-type"), Some(chosen), "{accept}");
+        assert_eq!(head.header("sortd-count"), Some("2"), "{accept}");
+    }
+    for accept in ["text/html", "application/json;q=0", "*/*;q=0", "image/*"] {
+        let response = client.ask_with("GET", "/array", &format!("Accept: {accept}\r\n"), b"");
+        assert_eq!(response.status, 406, "{accept}");
+        assert_eq!(response.header("content-type"), Some("application/problem+json"), "{accept}");
+        assert_eq!(response.header("vary"), Some("Accept"), "{accept}");
+        assert!(json(&response.body)["title"] == "Not Acceptable", "{accept}");
+    }
+    // A refusal is told in its own form whatever is wanted; other answers have but one.
+    let response = client.ask_with("GET", "/array?limit=x", WANTS_OCTETS, b"");
+    assert_eq!(response.header("content-type"), Some("application/problem+json"));
+    let response = client.ask_with("GET", "/array/count", WANTS_OCTETS, b"");
+    assert_eq!(response.body, "{\"count\":3}\n");
+}
+
 #[test]
 fn stats_are_the_same_on_both_faces() {
     let server = start();

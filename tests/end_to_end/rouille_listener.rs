@@ -49,6 +49,25 @@ fn both_transports_give_the_same_answers() {
         assert_eq!(what_matters(&ours), what_matters(&theirs), "{method} {target} {body}");
     }
 
+    let octets: Vec<u8> = [7_i64, -7, i64::MIN].into_iter().flat_map(i64::to_le_bytes).collect();
+    let content = "Content-Type: application/octet-stream\r\n";
+    let accept = "Accept: application/octet-stream\r\n";
+    let conversation = [
+        ("POST", "/array", content, &octets[..]),
+        ("POST", "/array", content, &octets[1..]),
+        ("POST", "/array", "Content-Type: text/plain\r\n", b"1"),
+        ("GET", "/array", accept, b""),
+        ("GET", "/array?order=desc&limit=2", accept, b""),
+        ("HEAD", "/array", accept, b""),
+        ("GET", "/array", "Accept: application/json;q=0.5, */*;q=0.1\r\n", b""),
+        ("GET", "/array", "Accept: text/html\r\n", b""),
+    ];
+    for (method, target, headers, body) in conversation {
+        let [ours, theirs] = [server.http_addr(), address]
+            .map(|address| Client::connect(address).ask_with(method, target, headers, body));
+        assert_eq!(what_matters(&ours), what_matters(&theirs), "{method} {target} {headers}");
+    }
+
     // The rest of it is different for good reason.
     for field in
         ["version", "epoch", "count", "requests", "values_added", "values_removed", "store"]
@@ -73,7 +92,8 @@ fn ask(address: std::net::SocketAddr, method: &str, target: &str, body: &str) ->
 }
 
 /// What the handler says, without what a transport adds.
-fn what_matters(response: &Response) -> (u16, Option<&str>, Option<&str>, &str) {
-    let header = |name| response.header(name);
-    (response.status, header("content-type"), header("allow"), &response.body)
+fn what_matters(response: &Response) -> (u16, [Option<&str>; 4], &str, &[u8]) {
+    let headers =
+        ["content-type", "allow", "sortd-count", "vary"].map(|name| response.header(name));
+    (response.status, headers, &response.body, &response.octets)
 }
