@@ -262,6 +262,8 @@ pub enum ErrorCode {
     UnknownOp,
     /// The server has too much to do for a request of this size; it may be sent again.
     Busy,
+    /// The array has no room for what was to be added.
+    Full,
     /// The request is larger than the server takes.
     TooLarge,
     /// The request was not complete in time.
@@ -280,6 +282,7 @@ impl ErrorCode {
             ErrorCode::BadRequest => "bad_request",
             ErrorCode::UnknownOp => "unknown_op",
             ErrorCode::Busy => "busy",
+            ErrorCode::Full => "full",
             ErrorCode::TooLarge => "too_large",
             ErrorCode::Timeout => "timeout",
             ErrorCode::TooManyConnections => "too_many_connections",

@@ -59,6 +59,10 @@ pub struct Config {
     )]
     pub max_buffered_bytes: usize,
 
+    /// Elements held; an add that would pass it is refused whole; 0: no cap
+    #[arg(long, env = "SORTD_MAX_VALUES", value_name = "N", default_value_t = 0)]
+    pub max_values: u64,
+
     /// How long a connection may stay without a request under way
     #[arg(long, env = "SORTD_IDLE_TIMEOUT", value_name = "DURATION", value_parser = parse_timeout, default_value = "300s")]
     pub idle_timeout: Duration,
@@ -91,6 +95,7 @@ impl Default for Config {
             max_connections: 16384,
             max_request_bytes: 64 * 1024 * 1024,
             max_buffered_bytes: 256 * 1024 * 1024,
+            max_values: 0,
             idle_timeout: Duration::from_secs(300),
             request_timeout: Duration::from_secs(10),
             drain: Duration::ZERO,
@@ -149,6 +154,8 @@ mod tests {
             ["--workers", "129"],
             ["--max-connections", "0"],
             ["--max-request-bytes", "-1"],
+            ["--max-values", "-1"],
+            ["--max-values", "many"],
             ["--idle-timeout", "0s"],
             ["--request-timeout", "soon"],
             ["--drain", "18446744073709551615s"],

@@ -1,7 +1,14 @@
 //! What each command means: the only place where meaning meets data.
 
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_utils::CachePadded;
+
 use crate::command::{
-    Bounds, Command, Order, Reply, Selection, Show, Stats, Tier, ValueStream, Values,
+    Bounds, Command, Error, ErrorCode, Order, Reply, Selection, Show, Stats, Tier, ValueStream,
+    Values,
 };
 use crate::metrics::{self, Metrics, Shard};
 use crate::store::{Range, Snapshot, Writer};
@@ -54,13 +61,14 @@ pub fn cost(command: &Command) -> Cost {
 pub struct Executor {
     writer: Writer,
     counts: Shard,
+    capacity: Option<Capacity>,
 }
 
 impl Executor {
-    /// An executor for the array of `writer`, with counts of its own.
+    /// An executor for the array of `writer`, with counts of its own and no cap.
     #[must_use]
     pub fn new(writer: Writer) -> Executor {
-        Executor { writer, counts: Metrics::new().shard() }
+        Executor { writer, counts: Metrics::new().shard(), capacity: None }
     }
 
     /// The same, but what it does is counted in `counts`: one shard of the [`Metrics`] that all
@@ -68,6 +76,27 @@ impl Executor {
     #[must_use]
     pub fn with_metrics(self, counts: Shard) -> Executor {
         Executor { counts, ..self }
+    }
+
+    /// The same, but an add for which `capacity` has no room left is refused with
+    /// [`ErrorCode::Full`].
+    ///
+    /// All that adds to the array or clears it must go through executors that share this capacity.
+    ///
+    /// ```
+    /// use sortd::command::{Command, Reply, Show};
+    /// use sortd::execute::{Capacity, Executor};
+    ///
+    /// let writer = sortd::store::SortedMultiset::new().writer();
+    /// let mut executor = Executor::new(writer).with_capacity(Capacity::new(2));
+    /// let mut add = |values| executor.execute(Command::Add { values, show: Show::Count });
+    /// assert!(matches!(add(vec![5]), Reply::Added { count: 1, .. }));
+    /// assert!(matches!(add(vec![6, 7]), Reply::Error(_)));
+    /// assert!(matches!(add(vec![8]), Reply::Added { count: 2, .. }));
+    /// ```
+    #[must_use]
+    pub fn with_capacity(self, capacity: Capacity) -> Executor {
+        Executor { capacity: Some(capacity), ..self }
     }
 
     /// Carries out one command and returns its reply.
@@ -91,8 +120,16 @@ impl Executor {
     }
 
     fn add(&mut self, mut values: Vec<i64>, show: Show) -> Reply {
-        self.writer.add(&values);
         let added = values.len();
+        if let Some(capacity) = &self.capacity {
+            let Some(reservation) = capacity.reserve(added as u64) else {
+                return Reply::Error(capacity.refusal(added));
+            };
+            self.writer.add(&values);
+            reservation.keep();
+        } else {
+            self.writer.add(&values);
+        }
         self.counts.count_added(added as u64);
         let snapshot = self.writer.set().snapshot();
         let values = match show {
@@ -108,6 +145,9 @@ impl Executor {
 
     fn clear(&mut self) -> Reply {
         let removed = self.writer.set().clear();
+        if let Some(capacity) = &self.capacity {
+            capacity.give_back(removed);
+        }
         self.counts.count_removed(removed);
         Reply::Removed(removed)
     }
@@ -129,6 +169,84 @@ impl Executor {
             memory_bytes: metrics::resident_bytes(),
             tiers: tiers.map(|tier| Tier { kind: tier.kind, entries: tier.entries }).collect(),
         }
+    }
+}
+
+/// How many elements an array may hold, shared by all executors that add to it or clear it. Clones
+/// share the room that is left.
+///
+/// It starts out for an empty array. An add reserves room for its batch before it begins and keeps
+/// it; a clear gives back what it has removed once it is over.
+///
+/// **The array never holds more than the cap.** Take any snapshot. Its elements were all added
+/// between two clears, and each of their batches made its reservation before it began. Consider the
+/// last of these reservations in the counter's order. It succeeded, so by then no more than the cap
+/// was reserved in all, which includes every other one of these batches unless it had been given
+/// back. It had not: what was given back before is read by the reservation (Acquire with Release), so
+/// the clear that gave it back had replaced the view before this batch looked for one; the batch went
+/// into the array after that clear, and nothing of before is in one snapshot with it.
+///
+/// **The counter does not drift.** The store's promise is that each element is counted by exactly one
+/// clear, however many there are at once, so each reservation that is kept is given back exactly
+/// once, and one that is not kept gives itself back. With nobody at work what is reserved is exactly
+/// what the array holds.
+///
+/// The price: between the instant at which a clear takes effect and its return, an add may be refused
+/// although others can see that there is room.
+#[derive(Clone, Debug)]
+pub struct Capacity {
+    most: u64,
+    /// What the array holds, and what is about to be added to it or has just been removed.
+    reserved: Arc<CachePadded<AtomicU64>>,
+}
+
+impl Capacity {
+    /// Room for `most` elements.
+    #[must_use]
+    pub fn new(most: u64) -> Capacity {
+        Capacity { most, reserved: Arc::default() }
+    }
+
+    /// Takes room for `n` elements, if there is as much. O(1), lock-free.
+    fn reserve(&self, n: u64) -> Option<Reservation<'_>> {
+        let within = |reserved: u64| reserved.checked_add(n).filter(|sum| *sum <= self.most);
+        // Acquire: pairs with the Release in `give_back`, as argued above. Relaxed for the first load
+        // and for failures: only the exchange decides, and a refusal relies on nothing.
+        let taken = self.reserved.fetch_update(Ordering::Acquire, Ordering::Relaxed, within);
+        // Made only where there is one: dropping it gives room back.
+        taken.is_ok().then(|| Reservation { capacity: self, n })
+    }
+
+    fn give_back(&self, n: u64) {
+        // Release: pairs with the Acquire in `reserve`, also through later exchanges by others, which
+        // continue its release sequence.
+        self.reserved.fetch_sub(n, Ordering::Release);
+    }
+
+    fn refusal(&self, n: usize) -> Error {
+        let most = self.most;
+        let message =
+            format!("the array holds at most {most} values: there is no room for {n} more");
+        Error::new(ErrorCode::Full, message)
+    }
+}
+
+/// Room for a batch, given back when dropped: a batch that dies in a panic never shows.
+struct Reservation<'c> {
+    capacity: &'c Capacity,
+    n: u64,
+}
+
+impl Reservation<'_> {
+    /// Leaves the room to the batch, which is in the array now.
+    fn keep(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        self.capacity.give_back(self.n);
     }
 }
 

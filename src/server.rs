@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crate::config::Config;
-use crate::execute::Executor;
+use crate::execute::{Capacity, Executor};
 use crate::metrics::Metrics;
 use crate::net::{self, EventLoop, Helpers, Lifecycle, Limits, Setup};
 use crate::store::SortedMultiset;
@@ -64,7 +64,14 @@ impl Server {
         let (socket_addr, http_addr) = (socket.local_addr()?, http.local_addr()?);
         let set = SortedMultiset::new();
         let metrics = Metrics::new();
-        let executor = |_| Executor::new(set.writer()).with_metrics(metrics.shard());
+        let capacity = (config.max_values > 0).then(|| Capacity::new(config.max_values));
+        let executor = |_| {
+            let executor = Executor::new(set.writer()).with_metrics(metrics.shard());
+            match &capacity {
+                Some(capacity) => executor.with_capacity(capacity.clone()),
+                None => executor,
+            }
+        };
         let executors = |n: usize| (0..n).map(executor).collect();
         let helpers = Helpers::start(executors(HELPERS))?;
         let setup = Setup {

@@ -1,5 +1,10 @@
 use super::*;
 
+use std::sync::Barrier;
+use std::sync::atomic::AtomicUsize;
+use std::thread;
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use crate::store::SortedMultiset;
@@ -86,4 +91,148 @@ fn a_window_ends_where_it_should_and_stays_ended() {
     assert_eq!(values.fill(&mut out), 600);
     assert!(out[..600].iter().copied().eq((700..1300).rev()));
     assert_eq!(values.fill(&mut out), 0);
+}
+
+fn add(executor: &mut Executor, values: Vec<i64>) -> Result<usize, ErrorCode> {
+    match executor.execute(Command::Add { values, show: Show::Count }) {
+        Reply::Added { count, .. } => Ok(count),
+        Reply::Error(error) => Err(error.code),
+        reply => panic!("{reply:?}"),
+    }
+}
+
+fn clear(executor: &mut Executor) -> u64 {
+    match executor.execute(Command::Clear) {
+        Reply::Removed(removed) => removed,
+        reply => panic!("{reply:?}"),
+    }
+}
+
+#[test]
+fn an_add_past_the_cap_is_refused_whole() {
+    let mut executor =
+        Executor::new(SortedMultiset::new().writer()).with_capacity(Capacity::new(5));
+    assert_eq!(add(&mut executor, vec![1; 6]), Err(ErrorCode::Full));
+    assert_eq!(add(&mut executor, vec![1; 3]), Ok(3));
+    assert_eq!(add(&mut executor, vec![2; 3]), Err(ErrorCode::Full));
+    assert_eq!(add(&mut executor, vec![3; 2]), Ok(5));
+    assert_eq!(add(&mut executor, vec![4]), Err(ErrorCode::Full));
+    assert_eq!(add(&mut executor, vec![]), Ok(5), "nothing always fits");
+    assert_eq!(executor.writer.set().snapshot().iter().collect::<Vec<i64>>(), [1, 1, 1, 3, 3]);
+    assert_eq!(clear(&mut executor), 5);
+    assert_eq!(add(&mut executor, vec![1; 5]), Ok(5));
+}
+
+#[test]
+fn room_that_was_reserved_in_vain_is_there_again() {
+    let capacity = Capacity::new(5);
+    let died = std::panic::catch_unwind(|| {
+        let _reservation = capacity.reserve(5).expect("there is room");
+        assert!(capacity.reserve(1).is_none());
+        panic!("on purpose");
+    });
+    assert!(died.is_err());
+    assert!(capacity.reserve(5).is_some());
+    assert!(Capacity::new(u64::MAX).reserve(u64::MAX).is_some());
+    assert!(capacity.reserve(u64::MAX).is_none(), "sums do not wrap");
+}
+
+/// Says that one more is done, even if it has failed, so that those who wait for it end.
+struct Over<'c>(&'c AtomicU64);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
+#[test]
+fn the_cap_holds_while_many_add_and_clear() {
+    const CAP: usize = 100;
+    let set = SortedMultiset::new();
+    let capacity = Capacity::new(CAP as u64);
+    let executor = || Executor::new(set.writer()).with_capacity(capacity.clone());
+    let (refused, fullest) = (AtomicU64::new(0), AtomicUsize::new(0));
+    // Four who add, two who read, one who clears.
+    let (adding, start) = (AtomicU64::new(4), Barrier::new(7));
+    thread::scope(|scope| {
+        for seed in 0..4 {
+            let mut executor = executor();
+            let (refused, fullest, adding, start) = (&refused, &fullest, &adding, &start);
+            scope.spawn(move || {
+                let _over = Over(adding);
+                start.wait();
+                for round in 0..4000 {
+                    let length = (round * 7 + seed) % 23;
+                    match add(&mut executor, vec![7; length]) {
+                        Ok(count) => {
+                            assert!(count <= CAP, "{count}");
+                            fullest.fetch_max(count, Ordering::Relaxed);
+                        }
+                        Err(code) => {
+                            assert_eq!(code, ErrorCode::Full);
+                            refused.fetch_add(1, Ordering::Relaxed);
+                            // Somebody has to make room, and two at once must not make it twice.
+                            if round % 2 == 0 {
+                                clear(&mut executor);
+                            }
+                        }
+                    }
+                }
+            });
+        }
+        for _ in 0..2 {
+            scope.spawn(|| {
+                start.wait();
+                while adding.load(Ordering::Acquire) > 0 {
+                    let snapshot = set.snapshot();
+                    assert!(snapshot.len() <= CAP, "{}", snapshot.len());
+                    assert!(snapshot.iter().count() <= CAP);
+                }
+            });
+        }
+        let mut clearing = executor();
+        let (adding, start) = (&adding, &start);
+        scope.spawn(move || {
+            start.wait();
+            while adding.load(Ordering::Acquire) > 0 {
+                clear(&mut clearing);
+                thread::sleep(Duration::from_micros(200));
+            }
+        });
+    });
+    assert!(refused.into_inner() > 0, "the cap was met");
+    assert!(fullest.into_inner() > CAP / 2, "the array was nearly full at times");
+    let mut executor = executor();
+    clear(&mut executor);
+    assert_eq!(add(&mut executor, vec![1; CAP]), Ok(CAP), "all room is there again");
+    assert_eq!(add(&mut executor, vec![1]), Err(ErrorCode::Full), "and no more");
+}
+
+#[test]
+fn what_grows_with_the_request_or_the_array_is_large() {
+    let add = |n: usize| Command::Add { values: vec![0; n], show: Show::Array };
+    let some = Bounds { min: 1, ..Bounds::ALL };
+    let array = |bounds, offset| Command::Array(Selection { bounds, offset, ..Selection::ALL });
+    let small = [
+        Command::Ping,
+        Command::Ready,
+        Command::Stats,
+        add(SMALL_BATCH),
+        array(Bounds::ALL, SMALL_BATCH),
+        Command::Count(Bounds::ALL),
+    ];
+    let large = [
+        add(SMALL_BATCH + 1),
+        Command::Clear,
+        array(some, 0),
+        array(Bounds::ALL, SMALL_BATCH + 1),
+        Command::Count(some),
+    ];
+    for command in small {
+        assert_eq!(cost(&command), Cost::Small, "{command:?}");
+    }
+    for command in large {
+        assert_eq!(cost(&command), Cost::Large, "{command:?}");
+    }
 }

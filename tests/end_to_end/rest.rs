@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::http_client::{Client, request};
-use crate::server::{Lines, connect, exchange, read_to_end, start};
+use crate::server::{Lines, config, connect, exchange, read_to_end, start, start_with};
 
 fn json(text: &str) -> Value {
     assert!(text.ends_with('\n'), "a reply ends in a newline: {text:?}");
@@ -296,6 +296,24 @@ fn refusals_are_problem_documents_and_change_nothing() {
         assert!(problem["title"].is_string() && problem["detail"].is_string());
         assert_eq!(client.ask("GET", "/array/count", "").body, "{\"count\":0}\n");
     }
+}
+
+#[test]
+fn an_add_past_the_cap_is_refused_whole() {
+    let server = start_with(sortd::Config { max_values: 5, ..config() });
+    let mut client = Client::connect(server.http_addr());
+    assert_eq!(client.ask("POST", "/array", "[1,2,3]").status, 201);
+    let response = client.ask("POST", "/array", "[4,5,6]");
+    assert_eq!(response.status, 507);
+    assert_eq!(response.header("content-type"), Some("application/problem+json"));
+    assert_eq!(json(&response.body)["title"], "Insufficient Storage");
+    assert_eq!(client.ask("POST", "/array", "[4,5]").status, 201, "the connection goes on");
+    assert_eq!(client.ask("POST", "/add_value", "").status, 507, "a random one, too");
+    assert_eq!(client.ask("GET", "/array", "").body, "[1,2,3,4,5]\n");
+    let stats = json(&client.ask("GET", "/stats", "").body);
+    assert_eq!((&stats["values_added"], &stats["requests"]), (&json!(5), &json!(6)), "{stats}");
+    assert_eq!(client.ask("DELETE", "/array", "").body, "{\"removed\":5}\n");
+    assert_eq!(client.ask("POST", "/array", "[1,2,3,4,5]").status, 201);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use serde_json::{Value, json};
 
-use crate::server::{Lines, connect, exchange, start};
+use crate::server::{Lines, config, connect, exchange, start, start_with};
 
 #[test]
 fn the_classic_exchange() {
@@ -193,6 +193,23 @@ fn a_refusal_changes_nothing_and_the_connection_goes_on() {
     }
     let reply = client.ask("[1,2,null]");
     assert!(reply.contains("position 2"), "{reply}");
+}
+
+#[test]
+fn an_add_past_the_cap_is_refused_whole() {
+    let server = start_with(sortd::Config { max_values: 5, ..config() });
+    let mut client = Lines::connect(&server);
+    let full = r#"{"error":{"code":"full","message":""#;
+    assert!(client.ask("[1,2,3,4,5,6]").starts_with(full));
+    assert_eq!(client.ask("[1,2,3]"), "[1,2,3]");
+    // The other loop's connection shares the cap.
+    let mut other = Lines::connect(&server);
+    let refused = other.ask(r#"{"op":"add","values":[4,5,6]}"#);
+    assert!(refused.starts_with(full), "{refused}");
+    assert_eq!(other.ask("[4,5]"), "[1,2,3,4,5]", "the connection goes on");
+    assert!(client.ask("[6]").starts_with(full));
+    assert_eq!(client.ask(r#"{"op":"clear"}"#), r#"{"removed":5}"#);
+    assert_eq!(other.ask("[9,8,7,6,5]"), "[5,6,7,8,9]");
 }
 
 #[test]
