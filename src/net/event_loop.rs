@@ -44,6 +44,9 @@ const INBOX_CONNECTIONS: usize = 1024;
 /// Connections over the limit that are told so and waited for; any more are told so in passing.
 const MAX_REFUSED: usize = 256;
 
+/// How long the date of responses, which counts seconds, may be used for.
+const DATE_LASTS: Duration = Duration::from_secs(1);
+
 /// How long those who wait for memory wait at a time.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -66,7 +69,10 @@ pub(crate) struct Lifecycle {
 impl Lifecycle {
     /// Begins to shut down; said again, does not wait for the drain time to pass.
     pub(crate) fn shut_down(&self) {
+        // Release: pairs with the Acquire load in `begin_turn`. Acquire: with the Release of an earlier
+        // call, so that only a later one ends the drain time.
         if self.draining.swap(true, Ordering::AcqRel) {
+            // Release: pairs with the Acquire load in `drain_is_over`.
             self.drain_is_over.store(true, Ordering::Release);
         }
         self.wake_all();
@@ -133,6 +139,8 @@ pub(crate) struct EventLoop {
     acceptor: Option<Acceptor>,
     cx: Context,
     lifecycle: Arc<Lifecycle>,
+    /// When to ask for the date again.
+    date_due: Instant,
     drain: Duration,
     drain_until: Option<Instant>,
     stop_at: Option<Instant>,
@@ -212,6 +220,7 @@ impl EventLoop {
                 ..Context::new(executor, setup.limits, now)
             },
             lifecycle: Arc::clone(&lifecycle),
+            date_due: now,
             drain: setup.drain,
             drain_until: None,
             stop_at: None,
@@ -272,12 +281,16 @@ impl EventLoop {
         let resume_at = (!self.paused.is_empty()).then(|| self.cx.now + PAUSE);
         let times = [self.timers.first(), retry_at, resume_at, self.drain_until, self.stop_at];
         let first = times.into_iter().flatten().min()?;
-        Some(first.saturating_duration_since(Instant::now()))
+        // A turn takes so little that its beginning will do for its end.
+        Some(first.saturating_duration_since(self.cx.now))
     }
 
     fn begin_turn(&mut self) {
         self.cx.now = Instant::now();
-        self.cx.date = httpdate::fmt_http_date(SystemTime::now());
+        if self.cx.now >= self.date_due {
+            self.cx.date = httpdate::fmt_http_date(SystemTime::now());
+            self.date_due = self.cx.now + DATE_LASTS;
+        }
         // Acquire: pairs with the Release half of the swap in `shut_down`.
         self.cx.draining = self.lifecycle.draining.load(Ordering::Acquire);
     }
@@ -320,12 +333,9 @@ impl EventLoop {
     /// Takes the answers that helpers have sent.
     fn take_answers(&mut self) {
         while let Ok((token, answer)) = self.answers.try_recv() {
-            self.with_client(token, |client, cx| match answer {
-                None => Next::Close,
-                Some(answer) => {
-                    client.connection.on_answer(cx, answer);
-                    Next::Again
-                }
+            self.with_client(token, |client, cx| {
+                client.connection.on_answer(cx, answer);
+                Next::Again
             });
         }
     }

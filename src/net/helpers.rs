@@ -1,7 +1,7 @@
 //! Helper threads: where slow work goes, so that no event loop is held up by it.
 //!
-//! A bounded pool for all loops and faces alike. Each helper has an executor, and so a writer, of its own. Work that the pool has no
-//! room for comes back at once, to be refused.
+//! A bounded pool for all loops and faces alike. Each helper has an executor, and so a writer, of
+//! its own. Work that the pool has no room for comes back at once, to be refused.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,8 +31,8 @@ const NICENESS: i32 = 5;
 /// A request carried out off the loop. Made by a face, which knows what it means.
 pub(super) type Work = Box<dyn FnOnce(&mut Executor) -> Answer + Send>;
 
-/// What a loop gets back: for which connection, and its answer, or none if the work panicked.
-pub(super) type Done = (Token, Option<Answer>);
+/// What a loop gets back: for which connection, and its answer.
+pub(super) type Done = (Token, Answer);
 
 /// A handle to the pool, whose threads end when the last handle is gone.
 #[derive(Clone)]
@@ -84,12 +84,12 @@ pub(super) struct Full;
 impl Errand {
     fn run(self, executor: &mut Executor) {
         let Errand { work, token, reply_to } = self;
-        // A panic is a defect of ours; it ends the connection whose request met it and not the helper.
-        // Its writer stays usable by its own promise.
-        let answer = catch_unwind(AssertUnwindSafe(|| work(executor))).ok();
-        if answer.is_none() {
+        // Work answers for its own panics; whatever slips through ends the connection and not the helper.
+        let answer = catch_unwind(AssertUnwindSafe(|| work(executor)));
+        let answer = answer.unwrap_or_else(|_| {
             log::error!("a helper panicked; the connection is closed");
-        }
+            Answer::Nothing
+        });
         // The mailbox has room for all the work there can be. Without an owner nobody waits any more.
         let _ = reply_to.send((token, answer));
     }
@@ -167,7 +167,7 @@ mod tests {
         let panics: Work = Box::new(|_| panic!("on purpose"));
         pool.submit(panics, Token(1), reply_to.clone()).expect("there is room");
         pool.submit(Box::new(pong), Token(2), reply_to).expect("there is room");
-        assert!(matches!(answers.recv_timeout(STUCK), Ok((Token(1), None))));
-        assert!(matches!(answers.recv_timeout(STUCK), Ok((Token(2), Some(_)))));
+        assert!(matches!(answers.recv_timeout(STUCK), Ok((Token(1), Answer::Nothing))));
+        assert!(matches!(answers.recv_timeout(STUCK), Ok((Token(2), Answer::Line(..)))));
     }
 }

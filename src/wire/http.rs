@@ -134,7 +134,8 @@ impl Decoder {
         self.begun = None;
     }
 
-    /// Takes the next request off the input. O(new bytes), however small the pieces.
+    /// Takes the next request off the input. O(new bytes), however small the pieces, but that an
+    /// unfinished line of a head is looked at again each time, up to its bound.
     ///
     /// A body is moved off the input as it comes, so beside it the input holds no more than a head or
     /// a line, each with its bound, and what follows the request.
