@@ -110,7 +110,8 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 /// The code of a file: without comments, and without its tests, which may look over walls.
 fn code(path: &Path) -> String {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("it has a name");
-    if stem.ends_with("tests") {
+    let is_in_tests = path.parent().is_some_and(|folder| folder.ends_with("tests"));
+    if stem.ends_with("tests") || is_in_tests {
         return String::new();
     }
     let text = fs::read_to_string(path).expect("it is text");

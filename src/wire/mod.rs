@@ -7,3 +7,5 @@
 
 pub mod http;
 pub mod lines;
+#[cfg(test)]
+mod split;

@@ -1,5 +1,6 @@
 use super::body::MAX_EXTRA_BYTES;
 use super::*;
+use crate::wire::split::pieces;
 
 use proptest::prelude::*;
 
@@ -355,15 +356,6 @@ fn a_client_is_told_to_go_on_once_and_only_if_it_waits() {
     assert_eq!((&decoded[0], &decoded[2]), (&Decoded::Continue, &Decoded::Continue));
 }
 
-/// The bytes cut at random places.
-fn pieces<'b>(mut bytes: &'b [u8], sizes: &'b [usize]) -> impl Iterator<Item = &'b [u8]> {
-    sizes.iter().cycle().map_while(move |&size| {
-        let (piece, rest) = bytes.split_at(size.min(bytes.len()));
-        bytes = rest;
-        (!piece.is_empty()).then_some(piece)
-    })
-}
-
 /// Bytes that are nearly chunks.
 fn garbage() -> impl Strategy<Value = Vec<u8>> {
     let tokens = prop::sample::select(vec![
@@ -410,7 +402,7 @@ fn encode(
 ) -> Vec<u8> {
     let mut bytes = CHUNKED.as_bytes().to_vec();
     let mut lines = lines.iter().cycle();
-    for chunk in pieces(body, sizes).chain([&body[..0]]) {
+    for chunk in pieces(body, sizes).into_iter().chain([&body[..0]]) {
         let (width, is_upper, extension) = lines.next().expect("there is at least one");
         let size = chunk.len();
         let size = if *is_upper { format!("{size:0width$X}") } else { format!("{size:0width$x}") };
@@ -436,7 +428,7 @@ proptest! {
     ) {
         let mut bytes = encode(&body, &sizes, &lines, &trailers);
         bytes.extend_from_slice(b"GET /next HTTP/1.1\r\nHost: x\r\n\r\nrest");
-        let (decoded, rest) = decode(pieces(&bytes, &cuts));
+        let (decoded, rest) = decode(pieces(&bytes, &cuts).into_iter());
         prop_assert_eq!(outcome(&decoded), (vec![body.as_slice(), b""], None));
         prop_assert_eq!(rest, "rest");
     }
@@ -448,7 +440,7 @@ proptest! {
     ) {
         let bytes = [CHUNKED.as_bytes(), &garbage].concat();
         let (whole, rest) = decode([bytes.as_slice()]);
-        let (split, split_rest) = decode(pieces(&bytes, &cuts));
+        let (split, split_rest) = decode(pieces(&bytes, &cuts).into_iter());
         prop_assert_eq!(&whole, &split);
         let (bodies, refusal) = outcome(&whole);
         prop_assert!(bodies.iter().all(|body| body.len() <= MAX));

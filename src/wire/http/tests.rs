@@ -2,6 +2,8 @@ use super::*;
 
 use proptest::prelude::*;
 
+use crate::wire::split::pieces;
+
 /// The most bytes of a body in these tests.
 const MAX_BODY: usize = 100;
 
@@ -541,20 +543,6 @@ fn head(
     let mut out = BytesMut::new();
     encode_head(exchange, status, &headers, framing, "now", &mut out);
     String::from_utf8(out.to_vec()).expect("heads are UTF-8")
-}
-
-/// Cuts `bytes` into pieces of these sizes, over and over.
-fn pieces<'b>(mut bytes: &'b [u8], sizes: &[usize]) -> Vec<&'b [u8]> {
-    let mut pieces = Vec::new();
-    for &size in sizes.iter().cycle() {
-        if bytes.is_empty() {
-            break;
-        }
-        let (piece, rest) = bytes.split_at(size.min(bytes.len()));
-        pieces.push(piece);
-        bytes = rest;
-    }
-    pieces
 }
 
 fn piece_sizes() -> impl Strategy<Value = Vec<usize>> {

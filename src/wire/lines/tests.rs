@@ -5,6 +5,7 @@ use std::io::Read;
 use proptest::prelude::*;
 
 use crate::command::ValueStream;
+use crate::wire::split::pieces;
 
 /// More than any line here, unless a test is about the limit.
 const AMPLE: usize = 1024 * 1024;
@@ -469,20 +470,6 @@ fn encode_whole(reply: Reply, shape: Shape) -> String {
     }
     text.extend_from_slice(&line);
     String::from_utf8(text).expect("replies are UTF-8")
-}
-
-/// Cuts `bytes` into pieces of these sizes, over and over.
-fn pieces<'b>(mut bytes: &'b [u8], sizes: &[usize]) -> Vec<&'b [u8]> {
-    let mut pieces = Vec::new();
-    for &size in sizes.iter().cycle() {
-        if bytes.is_empty() {
-            break;
-        }
-        let (piece, rest) = bytes.split_at(size.min(bytes.len()));
-        pieces.push(piece);
-        bytes = rest;
-    }
-    pieces
 }
 
 fn piece_sizes() -> impl Strategy<Value = Vec<usize>> {
