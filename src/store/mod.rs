@@ -112,19 +112,7 @@ impl SortedMultiset {
     /// over when somebody else commits meanwhile, and when that goes on it asks writers to hold back.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let mut plea = None;
-        for attempt in 1_usize.. {
-            if let Some(snapshot) = self.try_snapshot() {
-                return snapshot;
-            }
-            if attempt == SNAPSHOT_ATTEMPTS {
-                plea = Some(Plea::new(&self.shared.starving));
-            }
-            if plea.is_some() {
-                thread::yield_now();
-            }
-        }
-        unreachable!("attempts do not run out")
+        persist(&self.shared.starving, || self.try_snapshot())
     }
 
     fn try_snapshot(&self) -> Option<Snapshot> {
@@ -244,6 +232,20 @@ impl Shared {
             }
             thread::yield_now();
         }
+    }
+}
+
+/// Tries until it works; after some failures, with a [`Plea`] that writers hold back.
+fn persist<T>(starving: &AtomicUsize, mut attempt: impl FnMut() -> Option<T>) -> T {
+    if let Some(done) = (0..SNAPSHOT_ATTEMPTS).find_map(|_| attempt()) {
+        return done;
+    }
+    let _plea = Plea::new(starving);
+    loop {
+        if let Some(done) = attempt() {
+            return done;
+        }
+        thread::yield_now();
     }
 }
 

@@ -101,24 +101,24 @@ fn a_scan_steps_over_what_came_later() {
 }
 
 #[test]
-fn snapshots_come_through_a_crowd_of_writers() {
-    let set = SortedMultiset::new();
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    thread::scope(|scope| {
-        for _ in 0..64 {
-            scope.spawn(|| {
-                let mut writer = set.writer();
-                while !stop.load(Ordering::Relaxed) {
-                    writer.add(&[1]);
-                    writer.set().clear();
-                }
-            });
-        }
-        for _ in 0..200 {
-            let _ = set.snapshot();
-        }
-        stop.store(true, Ordering::Relaxed);
+fn who_keeps_failing_asks_writers_to_hold_back_until_it_works() {
+    let starving = AtomicUsize::new(0);
+    let mut attempts = 0;
+    // Works only while somebody has asked.
+    persist(&starving, || {
+        attempts += 1;
+        assert!(attempts <= SNAPSHOT_ATTEMPTS + 1, "nobody was asked");
+        (starving.load(Ordering::Relaxed) == 1).then_some(())
     });
+    assert_eq!((attempts, starving.load(Ordering::Relaxed)), (SNAPSHOT_ATTEMPTS + 1, 0));
+}
+
+#[test]
+fn a_writer_that_is_asked_to_hold_back_goes_on_in_the_end() {
+    let set = SortedMultiset::new();
+    let _plea = Plea::new(&set.shared.starving);
+    set.writer().add(&[1]);
+    assert_eq!(contents(&set), [1]);
 }
 
 #[test]
