@@ -1,81 +1,127 @@
-//! The memtable: where writes land, a concurrent skiplist that only ever grows.
+//! The memtable: where writes land, a small concurrent skiplist of batches that only ever grows.
 //!
-//! Nothing is ever unlinked from it. An entry becomes visible through the commit words
-//! ([`super::ticket`]), never through its presence here, so readers filter what they find.
+//! Nothing is ever unlinked from it. A batch becomes visible through the commit words
+//! ([`super::protocol`]), never through its presence here, so readers filter what they find.
+//!
+//! The skiplist orders batches by their smallest value, and a log beside it has their values, sorted
+//! within each batch. (An entry of the skiplist for each value would cost 200 to 300 ns a value, ten
+//! times as much as one for each batch of 15, and all that it would make faster is reading narrow
+//! ranges.) Reads in order go through the skiplist, all that needs no order through the log alone.
 
 use std::mem;
-use std::ops::Bound;
+use std::ops::RangeInclusive;
 
 use crossbeam_epoch as epoch;
 use crossbeam_skiplist::SkipMap;
 
+use super::log::{Log, Places};
+use super::protocol::{Committed, Native, Ticket};
 use super::reaper::Reaper;
-use super::ticket::Ticket;
+use super::run::Run;
+use super::select::{Open, Unsorted};
 
-/// An entry's key: elements of equal value are told apart by their tickets.
-pub(crate) type Key = (i64, Ticket);
+/// Entries in a memtable. The fewer there are the faster what is in it can be counted; the more there
+/// are the fewer memtables have the compactor and the view's readers to deal with. (Tests have a few of
+/// everything, to get everywhere.)
+pub(crate) const CAPACITY: usize = if cfg!(test) { 16 } else { 2048 };
 
-/// Below this many entries the one who lets go of a memtable frees it on the spot: less work than
-/// waking a thread for it.
-const FREED_ON_THE_SPOT: usize = 64;
-
-/// The end of a [`Memtable::scan`] at which it starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// Ascending, from the smallest key.
-    Front,
-    /// Descending, from the largest key.
-    Back,
-}
-
-/// An insert-only set of keys.
+/// A bounded, insert-only set of entries.
 pub(crate) struct Memtable {
-    entries: SkipMap<Key, ()>,
+    /// For each batch its smallest value and its place in the log.
+    index: SkipMap<(i64, u64), ()>,
+    log: Log<Native>,
     reaper: Reaper,
 }
 
 impl Memtable {
     pub(crate) fn new(reaper: Reaper) -> Memtable {
-        Memtable { entries: SkipMap::new(), reaper }
+        Memtable { index: SkipMap::new(), log: Log::new(CAPACITY), reaper }
     }
 
-    /// Inserts one entry, not yet visible to anybody. O(log n), lock-free.
-    pub(crate) fn insert(&self, key: Key) {
-        self.entries.insert(key, ());
+    /// Takes room for `len` entries, or none when too little is left: then this is full for good.
+    pub(crate) fn reserve(&self, len: usize) -> Option<Places> {
+        self.log.reserve(len)
     }
 
-    /// Visits up to `limit` keys between the bounds, from that end on, and returns the last one
-    /// visited, or none when the bounds hold no more than was visited.
+    /// How much room is taken. O(1).
+    pub(crate) fn reserved(&self) -> usize {
+        self.log.reserved()
+    }
+
+    /// Inserts a batch, sorted and not empty, not yet visible to anybody. O(k + log n) for k entries,
+    /// lock-free.
+    pub(crate) fn insert(&self, places: &Places, ticket: Ticket, values: &[i64]) {
+        debug_assert!(values.is_sorted());
+        self.log.write(places, ticket, values);
+        self.index.insert((values[0], places.start() as u64), ());
+    }
+
+    /// The number of elements among the committed entries for which `matches` holds: additions less
+    /// removals. O(capacity), a third of a nanosecond an entry.
+    pub(crate) fn count(&self, committed: &Committed, matches: impl Fn(i64) -> bool) -> i64 {
+        let mut count = 0;
+        self.log.visit(committed, |ticket, entries| {
+            let n: i64 = entries.values().map(|value| i64::from(matches(value))).sum();
+            count += if ticket.is_removal() { -n } else { n };
+        });
+        count
+    }
+
+    /// Adds the committed entries within `open` to `fresh`, and to its balance those that come before.
+    /// O(capacity).
+    pub(crate) fn collect_into(&self, committed: &Committed, open: Open, fresh: &mut Unsorted) {
+        self.log.visit(committed, |ticket, entries| {
+            let sign = if ticket.is_removal() { -1 } else { 1 };
+            let into = if sign < 0 { &mut fresh.removed } else { &mut fresh.added };
+            if let Some(after) = open.after {
+                let before: i64 = entries.values().map(|value| i64::from(value <= after)).sum();
+                fresh.before += sign * before;
+            }
+            into.extend(entries.values().filter(|&value| open.contains(value)));
+        });
+    }
+
+    /// Appends the committed entries within `range` to `added` or `removed`, in ascending pieces.
     ///
-    /// O(log n + `limit`). One epoch guard covers the visit, so that the entries need not pin one
-    /// by one, and is gone when this returns: that is why a scan is cut into pieces.
-    pub(crate) fn scan(
+    /// O(log n + the batches that begin before its end). One epoch guard covers the walk, so that the
+    /// batches need not pin one by one.
+    pub(crate) fn scan_into(
         &self,
-        bounds: (Bound<Key>, Bound<Key>),
-        end: End,
-        limit: usize,
-        mut visit: impl FnMut(Key),
-    ) -> Option<Key> {
+        committed: &Committed,
+        range: &RangeInclusive<i64>,
+        added: &mut Vec<i64>,
+        removed: &mut Vec<i64>,
+    ) {
         let _pinned = epoch::pin();
-        let mut entries = self.entries.range(bounds);
-        let mut last = None;
-        for _ in 0..limit {
-            let entry = match end {
-                End::Front => entries.next(),
-                End::Back => entries.next_back(),
-            }?;
-            visit(*entry.key());
-            last = Some(*entry.key());
+        for entry in self.index.range(..=(*range.end(), u64::MAX)) {
+            let place = usize::try_from(entry.key().1).expect("it is a place");
+            let Some((ticket, entries)) = self.log.batch_at(place, committed) else {
+                continue;
+            };
+            let into = if ticket.is_removal() { &mut *removed } else { &mut *added };
+            into.extend(entries.values().filter(|value| range.contains(value)));
         }
-        last
     }
 }
 
 impl Drop for Memtable {
     fn drop(&mut self) {
-        let entries = mem::take(&mut self.entries);
-        if entries.len() >= FREED_ON_THE_SPOT {
-            self.reaper.free(entries);
+        let index = mem::take(&mut self.index);
+        if !index.is_empty() {
+            self.reaper.free(index);
         }
     }
+}
+
+/// Everything committed in `memtables`, sorted.
+pub(crate) fn drain<'m>(
+    memtables: impl IntoIterator<Item = &'m Memtable>,
+    committed: &Committed,
+    reaper: &Reaper,
+) -> Run {
+    let mut all = Unsorted::default();
+    for memtable in memtables {
+        memtable.collect_into(committed, Open::default(), &mut all);
+    }
+    Run::from_unsorted(all.added, all.removed, reaper)
 }

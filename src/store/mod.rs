@@ -7,24 +7,32 @@
 //!
 //! A library of its own: no I/O, no clock, no logging.
 
+mod compactor;
+mod log;
 mod memtable;
+mod merge;
+mod protocol;
 mod reaper;
+mod removal;
+mod run;
+mod select;
 mod snapshot;
-mod ticket;
-mod view;
 
 use std::fmt;
-use std::sync::Arc;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread;
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
-
+use compactor::Requests;
+use memtable::Memtable;
+pub use protocol::MAX_WRITERS;
+use protocol::{Claim, Contents, Generation, Native, Protocol, View};
 use reaper::Reaper;
-pub use snapshot::{Range, Snapshot, Tier};
-pub use ticket::MAX_WRITERS;
-use ticket::{Claim, Slots, Turn};
-use view::View;
+pub use removal::Remover;
+use run::{Run, signed};
+pub use snapshot::{Bucket, Range, Snapshot, Tier};
 
 /// Failed attempts after which a snapshot asks writers to hold back.
 const SNAPSHOT_ATTEMPTS: usize = 16;
@@ -33,13 +41,33 @@ const SNAPSHOT_ATTEMPTS: usize = 16;
 /// a reader that is not scheduled must not stop writers for good.
 const HOLD_BACK_YIELDS: usize = 64;
 
-/// A sorted multiset of `i64`: many threads add to it, read it and clear it at once.
+/// Values in a batch beyond which it becomes a run by itself: a larger one would fill a memtable by a
+/// good part, or leave a good part of it empty.
+const BULK: usize = if cfg!(test) { 12 } else { 512 };
+
+/// Sealed memtables that may wait for the compactor before those who add are slowed down: readers have
+/// to look through all of them.
+const MAX_SEALED: usize = 4;
+
+/// Runs that there may be before those who add are slowed down: with a merge under way there are a
+/// dozen among ten million elements, and every reader looks into each.
+const MAX_RUNS: usize = 16;
+
+/// How often whoever adds to such a backlog waits for it to shrink before going on regardless: writers
+/// are slowed down, never blocked for good.
+const BACKLOG_WAITS: usize = 1000;
+
+/// The length of one such wait.
+const BACKLOG_WAIT: Duration = Duration::from_micros(50);
+
+/// A sorted multiset of `i64`: many threads add to it, read it, remove from it and clear it at once.
 ///
 /// Adds go through a [`Writer`], one for each thread; everything else through `&self`.
 ///
 /// # Progress
 /// Adds and snapshots are lock-free. [`clear`](SortedMultiset::clear) takes effect in one pointer swap;
-/// its return waits for the batches in flight.
+/// its return waits for the batches in flight. Removers take turns among themselves, and start over
+/// when somebody adds in between, unless they remove a single given value.
 ///
 /// ```
 /// let set = sortd::store::SortedMultiset::new();
@@ -49,7 +77,8 @@ const HOLD_BACK_YIELDS: usize = 64;
 /// assert_eq!(now.len(), 4);
 /// assert_eq!(now.iter().collect::<Vec<i64>>(), [3, 3, 5, 9]);
 /// assert_eq!(now.range(4..=9).count(), 2);
-/// assert_eq!(set.clear(), 4);
+/// assert_eq!(set.pop_min(), Some(3));
+/// assert_eq!(set.clear(), 3);
 /// assert!(set.is_empty());
 /// ```
 pub struct SortedMultiset {
@@ -57,31 +86,38 @@ pub struct SortedMultiset {
 }
 
 struct Shared {
-    view: ArcSwap<View>,
-    slots: Arc<Slots>,
+    protocol: Arc<Protocol<Native>>,
+    requests: Arc<Requests>,
+    reaper: Reaper,
+    /// The removers' turn, which is the slot of removals.
+    removers: Mutex<Claim<Native>>,
     /// Snapshots that keep failing and ask writers to hold back.
     starving: AtomicUsize,
     /// Identities given to generations so far.
     generations: AtomicU64,
-    reaper: Reaper,
 }
 
 impl SortedMultiset {
-    /// An empty multiset. Starts a thread that frees memory and ends after the set, its writers and
-    /// its snapshots are gone.
+    /// An empty multiset. Starts two threads, one that merges and one that frees memory, which end
+    /// after the set, its writers and its snapshots are gone.
     ///
     /// # Panics
     /// When the system cannot start a thread.
     #[must_use]
     pub fn new() -> SortedMultiset {
         let reaper = Reaper::start();
+        let protocol = Arc::new(Protocol::new(empty_view(0, &reaper)));
+        let requests = Arc::new(Requests::default());
+        compactor::start(Arc::clone(&protocol), Arc::clone(&requests), reaper.clone());
+        let removers = Mutex::new(protocol.slots.claim_for_removals());
         SortedMultiset {
             shared: Arc::new(Shared {
-                view: ArcSwap::from_pointee(View::empty(0, &reaper)),
-                slots: Arc::new(Slots::new()),
+                protocol,
+                requests,
+                reaper,
+                removers,
                 starving: AtomicUsize::new(0),
                 generations: AtomicU64::new(1),
-                reaper,
             }),
         }
     }
@@ -98,11 +134,9 @@ impl SortedMultiset {
     /// As [`writer`](SortedMultiset::writer), but none beyond 255 live writers.
     #[must_use]
     pub fn try_writer(&self) -> Option<Writer> {
-        let claim = self.claim()?;
-        Some(Writer {
-            set: SortedMultiset { shared: Arc::clone(&self.shared) },
-            claim: Some(claim),
-        })
+        let claim = self.shared.protocol.claim()?;
+        let set = SortedMultiset { shared: Arc::clone(&self.shared) };
+        Some(Writer { set, claim: Some(claim), batch: Vec::new() })
     }
 
     /// The multiset at one instant between this call and its return.
@@ -112,16 +146,7 @@ impl SortedMultiset {
     /// over when somebody else commits meanwhile, and when that goes on it asks writers to hold back.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        persist(&self.shared.starving, || self.try_snapshot())
-    }
-
-    fn try_snapshot(&self) -> Option<Snapshot> {
-        // Held to the end, so that the pointer compared below cannot have been freed and used again.
-        let view = self.shared.view.load_full();
-        let committed = view.generation.collect_twice(&self.shared.slots)?;
-        // The words held together at some instant; this says that they were the current ones then.
-        let still_current = Arc::ptr_eq(&self.shared.view.load(), &view);
-        still_current.then(|| Snapshot::new(view, committed))
+        self.shared.snapshot()
     }
 
     /// The number of elements at one instant, exactly. O(writers).
@@ -143,9 +168,10 @@ impl SortedMultiset {
     pub fn clear(&self) -> u64 {
         // Relaxed: only uniqueness matters.
         let id = self.shared.generations.fetch_add(1, Ordering::Relaxed);
-        let empty = Arc::new(View::empty(id, &self.shared.reaper));
-        let old = self.shared.view.swap(empty);
-        old.generation.wait_for_writers(&self.shared.slots).total()
+        let old = self.shared.protocol.clear(empty_view(id, &self.shared.reaper));
+        let removed = old.len();
+        self.shared.reaper.free(old);
+        removed
     }
 
     /// How often the multiset has been cleared. Never shrinks; every clear that has returned is
@@ -156,10 +182,75 @@ impl SortedMultiset {
         self.shared.generations.load(Ordering::Relaxed) - 1
     }
 
-    fn claim(&self) -> Option<Claim> {
-        let current = || self.shared.view.load().generation.id();
-        self.shared.slots.claim(current)
+    /// The removers' turn, once it is free.
+    #[must_use]
+    pub fn remover(&self) -> Remover<'_> {
+        let turn = self.shared.removers.lock().unwrap_or_else(PoisonError::into_inner);
+        Remover::new(&self.shared, turn)
     }
+
+    /// The removers' turn, unless somebody else has it.
+    #[must_use]
+    pub fn try_remover(&self) -> Option<Remover<'_>> {
+        // A removal that dies leaves its slot retired, which the next one finds.
+        let turn = match self.shared.removers.try_lock() {
+            Ok(turn) => turn,
+            Err(TryLockError::Poisoned(turn)) => turn.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(Remover::new(&self.shared, turn))
+    }
+
+    /// Removes one instance of `value`; whether there was any. See [`Remover::remove`].
+    pub fn remove(&self, value: i64) -> bool {
+        self.remover().remove(value)
+    }
+
+    /// Removes every instance of `value`; returns how many there were. See [`Remover::remove_all`].
+    pub fn remove_all(&self, value: i64) -> u64 {
+        self.remover().remove_all(value)
+    }
+
+    /// Removes every element within `range`; returns how many there were. See
+    /// [`Remover::remove_range`].
+    pub fn remove_range(&self, range: RangeInclusive<i64>) -> u64 {
+        self.remover().remove_range(range)
+    }
+
+    /// Removes the smallest element and returns it, or none. See [`Remover::pop_min`].
+    pub fn pop_min(&self) -> Option<i64> {
+        self.remover().pop_min()
+    }
+
+    /// Removes the largest element and returns it, or none. See [`Remover::pop_max`].
+    pub fn pop_max(&self) -> Option<i64> {
+        self.remover().pop_max()
+    }
+
+    /// Removes the `n` smallest elements, or all if there are fewer, and returns them, ascending. See
+    /// [`Remover::pop_min_n`].
+    pub fn pop_min_n(&self, n: usize) -> Vec<i64> {
+        self.remover().pop_min_n(n).collect()
+    }
+
+    /// Removes the `n` largest elements, or all if there are fewer, and returns them, descending. See
+    /// [`Remover::pop_max_n`].
+    pub fn pop_max_n(&self, n: usize) -> Vec<i64> {
+        self.remover().pop_max_n(n).collect()
+    }
+
+    /// Waits until all that is there at the call lies in one sorted array.
+    ///
+    /// That happens by itself when nothing is added for a while; this is for those who want to
+    /// measure, or to read much, right after adding. O(n).
+    pub fn compact(&self) {
+        self.shared.requests.tidy();
+    }
+}
+
+/// An empty array whose generation has this identity, never used before in its set.
+fn empty_view(generation: u64, reaper: &Reaper) -> View<Native> {
+    View::empty(Arc::new(Generation::new(generation)), Arc::new(Memtable::new(reaper.clone())))
 }
 
 impl Default for SortedMultiset {
@@ -180,39 +271,39 @@ impl fmt::Debug for SortedMultiset {
 pub struct Writer {
     set: SortedMultiset,
     /// None only after a panic inside a batch.
-    claim: Option<Claim>,
+    claim: Option<Claim<Native>>,
+    /// Room to sort a batch in.
+    batch: Vec<i64>,
 }
 
 impl Writer {
     /// Adds all of `values` at one instant before it returns: every snapshot shows all of them or none.
     ///
-    /// O(k log n) for k values, lock-free.
+    /// O(k) for k values, or O(k log k) for more than some hundreds; lock-free, but slowed down where
+    /// it outruns the thread that merges.
     ///
     /// # Panics
     /// If an earlier batch of this writer panicked and there are already 255 other writers.
     pub fn add(&mut self, values: &[i64]) {
-        self.add_all(values.iter().copied());
+        self.set.shared.hold_back();
+        if values.len() > BULK {
+            self.set.shared.add_run(values);
+            return;
+        }
+        // A panic below leaves none behind: the next batch starts with another slot.
+        let claim = self.claim.take().or_else(|| self.set.shared.protocol.claim());
+        let mut claim = claim.expect("at most 255 writers are alive");
+        self.batch.clear();
+        self.batch.extend_from_slice(values);
+        self.batch.sort_unstable();
+        self.set.shared.add_batch(&mut claim, &self.batch);
+        self.claim = Some(claim);
     }
 
     /// The multiset that this adds to.
     #[must_use]
     pub fn set(&self) -> &SortedMultiset {
         &self.set
-    }
-
-    fn add_all(&mut self, values: impl IntoIterator<Item = i64>) {
-        self.set.shared.hold_back();
-        // A panic below leaves none behind: the next batch starts with another slot.
-        let mut claim =
-            self.claim.take().or_else(|| self.set.claim()).expect("at most 255 writers are alive");
-        let turn = Turn::enter(&self.set.shared.view, &mut claim);
-        let mut entries = 0;
-        for value in values {
-            turn.view().active.insert((value, turn.ticket(entries)));
-            entries += 1;
-        }
-        turn.commit(entries);
-        self.claim = Some(claim);
     }
 }
 
@@ -223,6 +314,75 @@ impl fmt::Debug for Writer {
 }
 
 impl Shared {
+    /// Adds a sorted batch to the active memtable.
+    fn add_batch(&self, claim: &mut Claim<Native>, values: &[i64]) {
+        if values.is_empty() {
+            return;
+        }
+        loop {
+            let turn = self.protocol.enter(claim);
+            let active = &turn.view().active;
+            let Some(places) = active.reserve(values.len()) else {
+                self.seal(&turn.leave());
+                continue;
+            };
+            active.insert(&places, turn.ticket(), values);
+            turn.commit(values.len() as u64);
+            if places.start() == 0 {
+                self.requests.wake();
+            }
+            return;
+        }
+    }
+
+    /// Adds a batch as a run of its own.
+    fn add_run(&self, values: &[i64]) {
+        let run = Arc::new(Run::from_unsorted(values.to_vec(), Vec::new(), &self.reaper));
+        let published = self.protocol.publish(None, &[], |contents| {
+            let runs = contents.runs.iter().chain([&run]).cloned().collect();
+            let offset = contents.offset + signed(values.len());
+            Some(Contents { runs, offset, edits: contents.edits + 1 })
+        });
+        published.expect("a run is added to any contents of any generation");
+        self.requests.wake();
+        self.wait_for_compactor();
+    }
+
+    /// Seals the memtable that was found too full, and waits a little if the compactor has fallen behind.
+    /// Outside of any turn: the compactor waits for turns to end.
+    fn seal(&self, full: &Arc<View<Native>>) {
+        // If it fails somebody else has sealed it, or cleared the array.
+        if self.protocol.seal(full, Arc::new(Memtable::new(self.reaper.clone()))) {
+            self.requests.wake();
+            self.wait_for_compactor();
+        }
+    }
+
+    fn wait_for_compactor(&self) {
+        for _ in 0..BACKLOG_WAITS {
+            let view = self.protocol.view();
+            let runs = view.contents(&self.protocol.slots).runs.len();
+            if view.sealed.len() < MAX_SEALED && runs < MAX_RUNS {
+                return;
+            }
+            drop(view);
+            thread::sleep(BACKLOG_WAIT);
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.persist(|| self.try_snapshot())
+    }
+
+    fn try_snapshot(&self) -> Option<Snapshot> {
+        let moment = self.protocol.try_snapshot()?;
+        Some(Snapshot::new(moment, self.reaper.clone()))
+    }
+
+    fn persist<T>(&self, attempt: impl FnMut() -> Option<T>) -> T {
+        persist(&self.starving, attempt)
+    }
+
     /// Lets starving snapshots go first, outside of any turn, and not for ever.
     fn hold_back(&self) {
         for _ in 0..HOLD_BACK_YIELDS {
@@ -232,6 +392,12 @@ impl Shared {
             }
             thread::yield_now();
         }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.requests.stop();
     }
 }
 

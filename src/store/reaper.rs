@@ -9,10 +9,10 @@ use std::thread;
 
 /// How many pieces of garbage may wait. Freeing an entry is several times cheaper than inserting
 /// it, so the queue stays short; where it does fill up, whoever drops pays, and memory stays bounded.
-const MAX_WAITING: usize = 1024;
+const MAX_WAITING: usize = 1 << 14;
 
 /// A handle to the reaper thread, which ends when its last handle is gone.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reaper {
     garbage: SyncSender<Box<dyn Send>>,
 }
