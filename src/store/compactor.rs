@@ -28,6 +28,10 @@ const LOOK_EVERY: usize = 1 << 14;
 /// is of smaller ones. A larger ratio means fewer runs to read and more merging.
 const MERGE_RATIO: usize = 2;
 
+/// Runs that count as larger than they are: where removals meet their elements, little may be left, and it
+/// costs less to move than to be looked through.
+const SMALL_RUN: usize = memtable::CAPACITY;
+
 /// How long nothing must have been added before the compactor tidies up.
 const QUIET: Duration = Duration::from_millis(5);
 
@@ -277,7 +281,8 @@ fn due(contents: &NativeContents, under_way: &[Merge]) -> Option<Vec<Arc<Run>>> 
         // read meanwhile.
         let mut next = runs[first + 1..].iter().map(|run| run.entries()).enumerate();
         let others = next.position(|(others, entries)| {
-            let joins = entries <= MERGE_RATIO * size && (others == 0 || size + entries <= PIECE);
+            let joins = entries <= MERGE_RATIO * size.max(SMALL_RUN)
+                && (others == 0 || size + entries <= PIECE);
             size += entries;
             !joins
         });

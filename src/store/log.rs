@@ -116,6 +116,12 @@ impl<P: Platform> Log<P> {
 pub(crate) struct Entries<'l, P: Platform>(&'l [P::Word]);
 
 impl<P: Platform> Entries<'_, P> {
+    /// The last one.
+    pub(crate) fn last(&self) -> i64 {
+        let last = self.0.last().expect("a batch is not empty");
+        last.load(Ordering::Relaxed).cast_signed()
+    }
+
     pub(crate) fn values(&self) -> impl Iterator<Item = i64> + '_ {
         self.0.iter().map(|value| value.load(Ordering::Relaxed).cast_signed())
     }

@@ -15,10 +15,11 @@ use crossbeam_epoch as epoch;
 use crossbeam_skiplist::SkipMap;
 
 use super::log::{Log, Places};
+use super::merge::End;
 use super::protocol::{Committed, Native, Ticket};
 use super::reaper::Reaper;
 use super::run::Run;
-use super::select::{Open, Unsorted};
+use super::select::{Cancelled, Open, Unsorted};
 
 /// Entries in a memtable. The fewer there are the faster what is in it can be counted; the more there
 /// are the fewer memtables have the compactor and the view's readers to deal with. (Tests have a few of
@@ -65,6 +66,45 @@ impl Memtable {
             count += if ticket.is_removal() { -n } else { n };
         });
         count
+    }
+
+    /// The smallest or the largest of the committed additions; an error if a committed removal may
+    /// cancel it.
+    ///
+    /// The smallest is found at the front of the skiplist, in O(log n) but for what is not committed;
+    /// the largest, by which batches are not ordered, in the log, in O(capacity).
+    pub(crate) fn end(&self, committed: &Committed, end: End) -> Result<Option<i64>, Cancelled> {
+        let mut found = None;
+        match end {
+            End::Front => {
+                let _pinned = epoch::pin();
+                for entry in self.index.iter() {
+                    let &(smallest, place) = entry.key();
+                    if found.is_some_and(|found| found < smallest) {
+                        break;
+                    }
+                    let place = usize::try_from(place).expect("it is a place");
+                    if let Some((ticket, _)) = self.log.batch_at(place, committed) {
+                        found = Some(smallest);
+                        if ticket.is_removal() {
+                            return Err(Cancelled);
+                        }
+                    }
+                }
+            }
+            End::Back => {
+                let mut removal = None;
+                self.log.visit(committed, |ticket, entries| {
+                    let last = entries.last();
+                    let into = if ticket.is_removal() { &mut removal } else { &mut found };
+                    *into = (*into).max(Some(last));
+                });
+                if removal.is_some() && removal >= found {
+                    return Err(Cancelled);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Adds the committed entries within `open` to `fresh`, and to its balance those that come before.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::merge::End;
 use super::run::{Run, Sorted, cancel, signed};
 
 /// Entries among which the element is found by sorting them, rather than by looking further into
@@ -17,6 +18,10 @@ pub(crate) struct Unsorted {
     /// The balance of all others that come before these.
     pub(crate) before: i64,
 }
+
+/// What is looked for may have been removed again.
+#[derive(Debug)]
+pub(crate) struct Cancelled;
 
 /// Values that may still be the one: greater than `after`, and not greater than `up_to`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,6 +94,55 @@ impl<'r> Selection<'r> {
         }
         let fresh = fresh(self.open);
         self.narrow(fresh)
+    }
+
+    /// The first or the last element, whatever the index; none if there is none. `fresh` is the first or
+    /// the last of the fresh ones, which no fresh removal comes before. An error if one of the lists'
+    /// removals may cancel that: then it takes a search.
+    ///
+    /// Where many have been popped, their removals have not met them yet, and lie together at that end:
+    /// what matters begins behind them, or among the last of them.
+    pub(crate) fn find_end(
+        mut self,
+        end: End,
+        fresh: Option<i64>,
+    ) -> Result<Option<i64>, Cancelled> {
+        let all: i64 = self.windows.iter().map(Window::balance).sum();
+        let removed = self.windows.iter().filter(|window| window.sign < 0).map(|w| w.ends);
+        match end {
+            End::Front => {
+                self.index = 0;
+                if let Some(last_removed) = removed.map(|ends| ends.1).max() {
+                    if fresh.is_some_and(|fresh| fresh <= last_removed) {
+                        return Err(Cancelled);
+                    }
+                    self.go_to_side_of(last_removed);
+                }
+            }
+            End::Back => {
+                self.index = all - 1;
+                if let Some(first_removed) = removed.map(|ends| ends.0).min() {
+                    if fresh.is_some_and(|fresh| fresh >= first_removed) {
+                        return Err(Cancelled);
+                    }
+                    self.go_to_side_of(first_removed.checked_sub(1).ok_or(Cancelled)?);
+                }
+            }
+        }
+        let sorted = (all > 0).then(|| self.narrow(Unsorted::default()));
+        Ok(match end {
+            End::Front => sorted.into_iter().chain(fresh).min(),
+            End::Back => sorted.into_iter().chain(fresh).max(),
+        })
+    }
+
+    /// Leaves what lies on the index's side of `pivot`, for lists without fresh entries.
+    fn go_to_side_of(&mut self, pivot: i64) {
+        if self.up_to(pivot) > self.index {
+            self.go_up_to(pivot);
+        } else {
+            self.go_after(pivot);
+        }
     }
 
     /// Narrows the lists by a pivot that is likely to lie on one side of the index by more than fresh
@@ -245,6 +299,10 @@ impl<'r> Window<'r> {
         }
         self.positions = positions;
         !is_empty
+    }
+
+    fn balance(&self) -> i64 {
+        self.sign * signed(self.positions.len())
     }
 
     fn balance_up_to_pivot(&self) -> i64 {

@@ -11,7 +11,7 @@ use super::merge::{Block, End, Merger};
 use super::protocol::{Moment, Native};
 use super::reaper::Reaper;
 use super::run::Run;
-use super::select::{Open, Selection, Unsorted};
+use super::select::{Cancelled, Open, Selection, Unsorted};
 
 /// The array at one instant.
 ///
@@ -125,10 +125,32 @@ impl Snapshot {
 
     /// The element at an index of the sorted array, or none beyond its end.
     pub fn at(&self, index: usize) -> Option<i64> {
-        let fresh_at_most = self.memtables().map(Memtable::reserved).sum();
-        let find =
-            || Selection::new(self.runs(), index).find(fresh_at_most, |open| self.fresh(open));
-        (index < self.len()).then(find)
+        if index >= self.len() {
+            return None;
+        }
+        let end = match index {
+            0 => self.end(End::Front),
+            last if last == self.len() - 1 => self.end(End::Back),
+            _ => Err(Cancelled),
+        };
+        end.unwrap_or_else(|Cancelled| {
+            let fresh_at_most = self.memtables().map(Memtable::reserved).sum();
+            let selection = Selection::new(self.runs(), index);
+            Some(selection.find(fresh_at_most, |open| self.fresh(open)))
+        })
+    }
+
+    /// The first or the last element, or none, if it can be told without looking at all that is fresh.
+    fn end(&self, end: End) -> Result<Option<i64>, Cancelled> {
+        let mut fresh: Option<i64> = None;
+        for memtable in self.memtables() {
+            let other = memtable.end(&self.inner.moment.committed, end)?;
+            fresh = match end {
+                End::Front => fresh.into_iter().chain(other).min(),
+                End::Back => fresh.into_iter().chain(other).max(),
+            };
+        }
+        Selection::new(self.runs(), 0).find_end(end, fresh)
     }
 
     /// The smallest element, or none.
@@ -221,6 +243,10 @@ impl Snapshot {
         }
         let n = end - indexes.start;
         let first = self.at(indexes.start).expect("the index lies below the length");
+        if n == 1 {
+            let front = Piece::Copies(first, 1);
+            return Range { front, len: 1, ..Range::new(Merger::new()) };
+        }
         let last = self.at(end - 1).expect("the index lies below the length");
         // The elements that equal the first or the last one are counted, all others merged.
         let front = (self.count_below(first, true) - indexes.start).min(n);
@@ -434,8 +460,16 @@ impl Piece {
 impl Iterator for Range {
     type Item = i64;
 
+    #[inline]
     fn next(&mut self) -> Option<i64> {
-        let value = self.front_piece().pop(End::Front)?;
+        // What nearly every call finds.
+        let value = match &mut self.front {
+            Piece::Block(block, rest) if !rest.is_empty() => {
+                rest.start += 1;
+                block.added[rest.start - 1]
+            }
+            _ => self.front_piece().pop(End::Front)?,
+        };
         self.len -= 1;
         Some(value)
     }
