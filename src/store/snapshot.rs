@@ -464,7 +464,7 @@ impl Iterator for Range {
     fn next(&mut self) -> Option<i64> {
         // What nearly every call finds.
         let value = match &mut self.front {
-            Piece::Block(block, rest) if !rest.is_empty() => {
+            Piece::Block(block, rest) if rest.start < rest.end => {
                 rest.start += 1;
                 block.added[rest.start - 1]
             }
