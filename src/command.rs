@@ -5,8 +5,14 @@
 
 use std::fmt;
 
+/// The most quantiles that one command asks for: a bound on its work and on its reply.
+pub const MAX_QUANTILES: usize = 1000;
+
+/// The most buckets of a histogram: a bound on the work and on the reply.
+pub const MAX_BUCKETS: usize = 10_000;
+
 /// What can be asked of the array.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Is anybody there?
     Ping,
@@ -21,8 +27,60 @@ pub enum Command {
     },
     /// The array, or a part of it.
     Array(Selection),
+    /// The elements from one index to another, both included. Negative indexes count from the end,
+    /// -1 being the last element; those outside the array stand for its ends. None where `start`
+    /// lies behind `stop`.
+    Slice {
+        /// The index of the first element, in this order.
+        start: i64,
+        /// The index of the last element, in this order.
+        stop: i64,
+        /// The order, which comes before the indexes: descending, index 0 is the largest element.
+        order: Order,
+    },
     /// How many elements there are within bounds.
     Count(Bounds),
+    /// Where a value stands, or would stand.
+    Rank {
+        /// The value, which need not be there.
+        value: i64,
+    },
+    /// The element at an index.
+    At {
+        /// The index; a negative one counts from the end, -1 being the last element.
+        index: i64,
+    },
+    /// Elements by how much of the array is not above them (nearest rank): for q = 0 the first, else
+    /// of n elements the one at index `ceil(q * n) - 1`.
+    Quantiles {
+        /// Each from 0 to 1; at least one and at most [`MAX_QUANTILES`].
+        q: Vec<f64>,
+    },
+    /// The smallest or the largest element.
+    Extreme(End),
+    /// How the elements are distributed.
+    Histogram {
+        /// The most buckets, from 1 to [`MAX_BUCKETS`].
+        buckets: usize,
+    },
+    /// Removes, at one instant, one instance of each of `values`, as often as it is given, or every
+    /// instance of each. What is not there is passed over.
+    Remove {
+        /// What to remove, in any order.
+        values: Vec<i64>,
+        /// Whether every instance goes.
+        all: bool,
+    },
+    /// Removes every element within bounds at one instant.
+    RemoveRange(Bounds),
+    /// Removes up to `n` elements from one end at one instant and shows them. No element is ever shown
+    /// by two pops.
+    Pop {
+        /// The end from which they are taken.
+        end: End,
+        /// How many at the most.
+        n: usize,
+    },
     /// Removes every element.
     Clear,
     /// How the server is doing.
@@ -82,6 +140,26 @@ impl Order {
     }
 }
 
+/// An end of the array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// That of the smallest elements.
+    Min,
+    /// That of the largest elements.
+    Max,
+}
+
+impl End {
+    /// The value that this name stands for in requests on every face.
+    pub fn from_name(name: &str) -> Option<End> {
+        match name {
+            "min" => Some(End::Min),
+            "max" => Some(End::Max),
+            _ => None,
+        }
+    }
+}
+
 /// What the reply to an add shows besides how many were added and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Show {
@@ -121,23 +199,92 @@ pub enum Reply {
         /// What was asked for by [`Show`]; none for [`Show::Count`].
         values: Option<ValueStream>,
     },
-    /// To [`Command::Array`].
+    /// To [`Command::Array`] and [`Command::Slice`].
     Array {
-        /// How many elements lie within the bounds, window or not.
+        /// How many elements lie within the bounds, window or not; all there are for a slice.
         count: usize,
         /// How many values the stream yields.
         shown: usize,
         /// The selected part of the array at one instant.
         values: ValueStream,
+        /// What the whole array was at that instant.
+        version: Version,
     },
     /// To [`Command::Count`].
     Count(usize),
-    /// To [`Command::Clear`]: the exact number of elements removed.
+    /// To [`Command::Rank`].
+    Rank {
+        /// The value that was asked for.
+        value: i64,
+        /// How many elements are less than it.
+        rank: usize,
+        /// How many elements are equal to it.
+        equal: usize,
+    },
+    /// To [`Command::At`].
+    At {
+        /// The index that was asked for, as given.
+        index: i64,
+        /// The element; none where there is no such index.
+        value: Option<i64>,
+    },
+    /// To [`Command::Quantiles`].
+    Quantiles {
+        /// The length of the array.
+        count: usize,
+        /// Each q with its element, as they were asked for; none where the array is empty.
+        quantiles: Vec<(f64, Option<i64>)>,
+    },
+    /// To [`Command::Extreme`]: none where the array is empty.
+    Value(Option<i64>),
+    /// To [`Command::Histogram`].
+    Histogram {
+        /// The length of the array.
+        count: usize,
+        /// The smallest element; none where the array is empty.
+        min: Option<i64>,
+        /// The largest element; none where the array is empty.
+        max: Option<i64>,
+        /// Ascending, and every element in exactly one; none where the array is empty.
+        buckets: Vec<Bucket>,
+    },
+    /// To [`Command::Clear`], [`Command::Remove`] and [`Command::RemoveRange`]: the exact number of
+    /// elements removed.
     Removed(u64),
+    /// To [`Command::Pop`].
+    Popped {
+        /// How many elements have been removed, which the stream yields.
+        popped: usize,
+        /// In the order of popping: ascending from the smallest, or descending from the largest.
+        values: ValueStream,
+    },
     /// To [`Command::Stats`].
     Stats(Box<Stats>),
     /// The command was refused and changed nothing.
     Error(Error),
+}
+
+/// Stands for the content of the array at one instant.
+///
+/// Two different contents never share it, not even before and after a restart of the server. Equal
+/// contents may have different ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Version {
+    /// Tells servers, and the runs of one, apart.
+    pub run: u64,
+    /// Tells contents of one server's array apart.
+    pub state: (u64, u64),
+}
+
+/// A part of a histogram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// The smallest value that belongs to it.
+    pub from: i64,
+    /// The largest value that belongs to it.
+    pub to: i64,
+    /// How many elements are in it.
+    pub count: usize,
 }
 
 /// How the server is doing.
@@ -260,6 +407,8 @@ pub enum ErrorCode {
     BadRequest,
     /// There is no such operation.
     UnknownOp,
+    /// There is no element at that index.
+    OutOfRange,
     /// The server has too much to do for a request of this size; it may be sent again.
     Busy,
     /// The array has no room for what was to be added.
@@ -281,6 +430,7 @@ impl ErrorCode {
             ErrorCode::BadJson => "bad_json",
             ErrorCode::BadRequest => "bad_request",
             ErrorCode::UnknownOp => "unknown_op",
+            ErrorCode::OutOfRange => "out_of_range",
             ErrorCode::Busy => "busy",
             ErrorCode::Full => "full",
             ErrorCode::TooLarge => "too_large",

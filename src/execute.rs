@@ -1,5 +1,6 @@
 //! What each command means: the only place where meaning meets data.
 
+use std::iter::Rev;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_utils::CachePadded;
 
 use crate::command::{
-    Bounds, Command, Error, ErrorCode, Order, Reply, Selection, Show, Stats, Tier, ValueStream,
-    Values,
+    Bounds, Bucket, Command, End, Error, ErrorCode, Order, Reply, Selection, Show, Stats, Tier,
+    ValueStream, Values, Version,
 };
 use crate::metrics::{self, Metrics, Shard};
-use crate::store::{Range, Snapshot, Writer};
+use crate::store::{self, Range, Remover, Snapshot, SortedMultiset, Writer};
 
 /// How long a command may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,27 +23,35 @@ pub enum Cost {
     Large,
 }
 
-/// The most values that are added in passing: a millisecond in a large array.
+/// The most values that are added, removed or counted to in passing: a millisecond in a large array.
 const SMALL_BATCH: usize = 512;
 
+/// The most quantiles that are looked up in passing: each is a bisection over ranks.
+const SMALL_QUANTILES: usize = 32;
+
 /// What a command may cost, told without looking at the array. O(1).
+///
+/// A removal may have to wait for others besides: see [`Executor::try_execute`].
 pub fn cost(command: &Command) -> Cost {
+    let most = |n: usize, most: usize| if n > most { Cost::Large } else { Cost::Small };
     match command {
-        Command::Add { values, .. } if values.len() > SMALL_BATCH => Cost::Large,
+        Command::Add { values, .. } | Command::Remove { values, .. } => {
+            most(values.len(), SMALL_BATCH)
+        }
+        Command::Pop { n, .. } => most(*n, SMALL_BATCH),
+        Command::Histogram { buckets } => most(*buckets, SMALL_BATCH),
+        Command::Quantiles { q } => most(q.len(), SMALL_QUANTILES),
         // Its return waits for the batches in flight, which may be large.
         Command::Clear => Cost::Large,
-        // What matches is counted, and what is left out is skipped, one by one.
-        Command::Array(Selection { bounds, offset, .. })
-            if *bounds != Bounds::ALL || *offset > SMALL_BATCH =>
-        {
-            Cost::Large
-        }
-        Command::Count(bounds) if *bounds != Bounds::ALL => Cost::Large,
         Command::Ping
         | Command::Ready
-        | Command::Add { .. }
         | Command::Array(_)
+        | Command::Slice { .. }
         | Command::Count(_)
+        | Command::Rank { .. }
+        | Command::At { .. }
+        | Command::Extreme(_)
+        | Command::RemoveRange(_)
         | Command::Stats => Cost::Small,
     }
 }
@@ -81,7 +90,7 @@ impl Executor {
     /// The same, but an add for which `capacity` has no room left is refused with
     /// [`ErrorCode::Full`].
     ///
-    /// All that adds to the array or clears it must go through executors that share this capacity.
+    /// All that changes the array must go through executors that share this capacity.
     ///
     /// ```
     /// use sortd::command::{Command, Reply, Show};
@@ -99,24 +108,96 @@ impl Executor {
         Executor { capacity: Some(capacity), ..self }
     }
 
-    /// Carries out one command and returns its reply.
+    /// Carries out one command and returns its reply. Waits where that is needed.
     ///
     /// The array changes, if at all, before this returns; a reply that streams values shows a snapshot
     /// taken before it returns.
     pub fn execute(&mut self, command: Command) -> Reply {
-        if command != Command::Ready {
-            self.counts.count_request();
+        let reply = self.carry_out(command, |set| Some(set.remover()));
+        reply.expect("the removers' turn is waited for")
+    }
+
+    /// The same for a thread that others wait for.
+    ///
+    /// # Errors
+    /// Gives the command back, with nothing done or counted, if it is [`Cost::Large`] or can only be
+    /// carried out after other removals: for [`execute`](Executor::execute), on another thread.
+    ///
+    /// ```
+    /// use sortd::command::{Bounds, Command, Reply};
+    /// use sortd::execute::Executor;
+    ///
+    /// let set = sortd::store::SortedMultiset::new();
+    /// let mut executor = Executor::new(set.writer());
+    /// let remove = || Command::RemoveRange(Bounds { min: 1, max: 9 });
+    /// let other = set.remover();
+    /// assert_eq!(executor.try_execute(remove()).err(), Some(remove()));
+    /// drop(other);
+    /// assert!(matches!(executor.try_execute(remove()), Ok(Reply::Removed(0))));
+    /// ```
+    pub fn try_execute(&mut self, command: Command) -> Result<Reply, Command> {
+        match cost(&command) {
+            Cost::Large => Err(command),
+            Cost::Small => self.carry_out(command, SortedMultiset::try_remover),
         }
+    }
+
+    /// Carries out one command, or gives it back if it needs the removers' turn and `turn` has none.
+    fn carry_out(
+        &mut self,
+        command: Command,
+        turn: impl FnOnce(&SortedMultiset) -> Option<Remover<'_>>,
+    ) -> Result<Reply, Command> {
+        let counts = command != Command::Ready;
         let set = self.writer.set();
-        match command {
+        let reply = match command {
             Command::Ping => Reply::Pong,
             Command::Ready => Reply::Ready,
             Command::Add { values, show } => self.add(values, show),
-            Command::Array(selection) => array(&set.snapshot(), selection),
+            Command::Array(selection) => self.array(selection),
+            Command::Slice { start, stop, order } => self.slice(start, stop, order),
             Command::Count(bounds) => Reply::Count(count(&set.snapshot(), bounds)),
-            Command::Clear => self.clear(),
+            Command::Rank { value } => rank(&set.snapshot(), value),
+            Command::At { index } => at(&set.snapshot(), index),
+            Command::Quantiles { q } => quantiles(&set.snapshot(), &q),
+            Command::Extreme(End::Min) => Reply::Value(set.snapshot().min()),
+            Command::Extreme(End::Max) => Reply::Value(set.snapshot().max()),
+            Command::Histogram { buckets } => histogram(&set.snapshot(), buckets),
+            Command::Remove { ref values, all } => {
+                let Some(mut remover) = turn(set) else { return Err(command) };
+                let removed = match all {
+                    true => remover.remove_all_many(values),
+                    false => remover.remove_many(values),
+                };
+                drop(remover);
+                self.removed(removed);
+                Reply::Removed(removed)
+            }
+            Command::RemoveRange(Bounds { min, max }) => {
+                let Some(mut remover) = turn(set) else { return Err(command) };
+                let removed = remover.remove_range(min..=max);
+                drop(remover);
+                self.removed(removed);
+                Reply::Removed(removed)
+            }
+            Command::Pop { end, n } => {
+                let Some(mut remover) = turn(set) else { return Err(command) };
+                let (popped, values) = pop(&mut remover, end, n);
+                drop(remover);
+                self.removed(popped as u64);
+                Reply::Popped { popped, values }
+            }
+            Command::Clear => {
+                let removed = set.clear();
+                self.removed(removed);
+                Reply::Removed(removed)
+            }
             Command::Stats => Reply::Stats(Box::new(self.stats())),
+        };
+        if counts {
+            self.counts.count_request();
         }
+        Ok(reply)
     }
 
     fn add(&mut self, mut values: Vec<i64>, show: Show) -> Reply {
@@ -143,13 +224,59 @@ impl Executor {
         Reply::Added { added, count: snapshot.len(), values }
     }
 
-    fn clear(&mut self) -> Reply {
-        let removed = self.writer.set().clear();
+    fn array(&self, selection: Selection) -> Reply {
+        let Selection { bounds, order, offset, limit } = selection;
+        let snapshot = self.writer.set().snapshot();
+        let first = snapshot.rank(bounds.min);
+        let count = count(&snapshot, bounds);
+        let offset = offset.min(count);
+        let shown = (count - offset).min(limit);
+        let start = match order {
+            Order::Ascending => first + offset,
+            Order::Descending => first + (count - offset - shown),
+        };
+        self.part(&snapshot, count, start..start + shown, order)
+    }
+
+    fn slice(&self, start: i64, stop: i64, order: Order) -> Reply {
+        let snapshot = self.writer.set().snapshot();
+        let len = snapshot.len();
+        let start = from_front(start, len);
+        let end = from_front(stop, len).saturating_add(1);
+        // Where an index lies before the array, the array's beginning stands for it.
+        let [start, end] = [start, end].map(|index| usize::try_from(index).unwrap_or(0).min(len));
+        let (start, end) = (start.min(end), end);
+        let indexes = match order {
+            Order::Ascending => start..end,
+            Order::Descending => len - end..len - start,
+        };
+        self.part(&snapshot, len, indexes, order)
+    }
+
+    /// The elements at these indexes, which are there.
+    fn part(
+        &self,
+        snapshot: &Snapshot,
+        count: usize,
+        indexes: std::ops::Range<usize>,
+        order: Order,
+    ) -> Reply {
+        let shown = indexes.len();
+        let range = snapshot.slice(indexes);
+        let values = match order {
+            Order::Ascending => ValueStream::new(range),
+            Order::Descending => ValueStream::new(range.rev()),
+        };
+        let run = self.counts.metrics().run();
+        Reply::Array { count, shown, values, version: Version { run, state: snapshot.version() } }
+    }
+
+    /// Elements have been removed, and that has taken effect.
+    fn removed(&mut self, n: u64) {
         if let Some(capacity) = &self.capacity {
-            capacity.give_back(removed);
+            capacity.give_back(n);
         }
-        self.counts.count_removed(removed);
-        Reply::Removed(removed)
+        self.counts.count_removed(n);
     }
 
     fn stats(&self) -> Stats {
@@ -163,7 +290,8 @@ impl Executor {
             epoch: self.writer.set().epoch(),
             count: snapshot.len(),
             connections: metrics.connections(),
-            requests: totals.requests,
+            // This one is counted when it is over.
+            requests: totals.requests + 1,
             values_added: totals.values_added,
             values_removed: totals.values_removed,
             memory_bytes: metrics::resident_bytes(),
@@ -172,27 +300,27 @@ impl Executor {
     }
 }
 
-/// How many elements an array may hold, shared by all executors that add to it or clear it. Clones
-/// share the room that is left.
+/// How many elements an array may hold, shared by all executors that change it. Clones share the room
+/// that is left.
 ///
 /// It starts out for an empty array. An add reserves room for its batch before it begins and keeps
-/// it; a clear gives back what it has removed once it is over.
+/// it; a clear, a removal and a pop give back what they have removed once they are over.
 ///
-/// **The array never holds more than the cap.** Take any snapshot. Its elements were all added
-/// between two clears, and each of their batches made its reservation before it began. Consider the
-/// last of these reservations in the counter's order. It succeeded, so by then no more than the cap
-/// was reserved in all, which includes every other one of these batches unless it had been given
-/// back. It had not: what was given back before is read by the reservation (Acquire with Release), so
-/// the clear that gave it back had replaced the view before this batch looked for one; the batch went
-/// into the array after that clear, and nothing of before is in one snapshot with it.
+/// **The array never holds more than the cap.** Take any snapshot. Each of its elements came with a
+/// batch that made its reservation before it began. Consider the last of these reservations in the
+/// counter's order. It succeeded, so by then no more than the cap was reserved in all, which includes
+/// the room of every other element of the snapshot unless that had been given back. It had not: what
+/// was given back before is read by the reservation (Acquire with Release), so the clear or removal
+/// that gave it back had taken effect before this batch began, and no snapshot that shows this batch
+/// shows what was gone by then.
 ///
 /// **The counter does not drift.** The store's promise is that each element is counted by exactly one
-/// clear, however many there are at once, so each reservation that is kept is given back exactly
-/// once, and one that is not kept gives itself back. With nobody at work what is reserved is exactly
-/// what the array holds.
+/// clear, removal or pop, however many there are at once, so the room of each is given back exactly
+/// once, and a reservation that is not kept gives itself back. With nobody at work what is reserved is
+/// exactly what the array holds.
 ///
-/// The price: between the instant at which a clear takes effect and its return, an add may be refused
-/// although others can see that there is room.
+/// The price: between the instant at which a clear or a removal takes effect and its return, an add
+/// may be refused although others can see that there is room.
 #[derive(Clone, Debug)]
 pub struct Capacity {
     most: u64,
@@ -250,70 +378,67 @@ impl Drop for Reservation<'_> {
     }
 }
 
-fn array(snapshot: &Snapshot, selection: Selection) -> Reply {
-    let Selection { bounds, order, offset, limit } = selection;
-    let count = count(snapshot, bounds);
-    let shown = count.saturating_sub(offset).min(limit);
-    let values = ValueStream::new(Window::new(snapshot, bounds, order, offset, shown));
-    Reply::Array { count, shown, values }
+fn count(snapshot: &Snapshot, Bounds { min, max }: Bounds) -> usize {
+    snapshot.count_range(min..=max)
 }
 
-/// How many elements lie within the bounds. O(1) for all of them, else a walk over each.
-fn count(snapshot: &Snapshot, bounds: Bounds) -> usize {
-    if bounds == Bounds::ALL { snapshot.len() } else { range(snapshot, bounds).count() }
+fn rank(snapshot: &Snapshot, value: i64) -> Reply {
+    let (rank, equal) = (snapshot.rank(value), snapshot.count_range(value..=value));
+    Reply::Rank { value, rank, equal }
 }
 
-fn range(snapshot: &Snapshot, Bounds { min, max }: Bounds) -> Range {
-    snapshot.range(min..=max)
+fn at(snapshot: &Snapshot, index: i64) -> Reply {
+    let from_front = usize::try_from(from_front(index, snapshot.len()));
+    Reply::At { index, value: from_front.ok().and_then(|index| snapshot.at(index)) }
 }
 
-/// Some consecutive elements of a range, from one of its ends to the other.
-struct Window {
-    range: Range,
-    order: Order,
-    left: usize,
+/// An index counted from the front; negative where it lies before the array.
+fn from_front(index: i64, len: usize) -> i64 {
+    let len = i64::try_from(len).expect("every element is in memory");
+    if index < 0 { index + len } else { index }
 }
 
-impl Window {
-    /// The `shown` elements that come after the first `offset` within the bounds. Walks over those
-    /// that it leaves out.
-    fn new(
-        snapshot: &Snapshot,
-        bounds: Bounds,
-        order: Order,
-        offset: usize,
-        shown: usize,
-    ) -> Window {
-        let mut range = range(snapshot, bounds);
-        // With nothing to show there is no need to go there.
-        if shown > 0 && offset > 0 {
-            match order {
-                Order::Ascending => range.nth(offset - 1),
-                Order::Descending => range.nth_back(offset - 1),
-            };
-        }
-        Window { range, order, left: shown }
+fn quantiles(snapshot: &Snapshot, q: &[f64]) -> Reply {
+    let values = snapshot.quantiles(q);
+    let quantiles = q.iter().copied().zip(values).collect();
+    Reply::Quantiles { count: snapshot.len(), quantiles }
+}
+
+fn histogram(snapshot: &Snapshot, buckets: usize) -> Reply {
+    let buckets = snapshot.histogram(buckets).into_iter();
+    let buckets = buckets.map(|store::Bucket { from, to, count }| Bucket { from, to, count });
+    Reply::Histogram {
+        count: snapshot.len(),
+        min: snapshot.min(),
+        max: snapshot.max(),
+        buckets: buckets.collect(),
     }
 }
 
-impl Values for Window {
-    fn fill(&mut self, out: &mut [i64]) -> usize {
-        let most = out.len().min(self.left);
-        let n = match self.order {
-            Order::Ascending => self.range.fill(&mut out[..most]),
-            Order::Descending => {
-                let values = self.range.by_ref().rev();
-                out[..most].iter_mut().zip(values).map(|(place, value)| *place = value).count()
-            }
-        };
-        self.left -= n;
-        n
+/// Takes up to `n` elements from an end and tells how many there were.
+fn pop(remover: &mut Remover<'_>, end: End, n: usize) -> (usize, ValueStream) {
+    // Counted by a walk over a second reader; what is to be sent stays unread.
+    match end {
+        End::Min => {
+            let popped = remover.pop_min_n(n);
+            (popped.clone().count(), ValueStream::new(popped))
+        }
+        End::Max => {
+            let popped = remover.pop_max_n(n);
+            (popped.clone().count(), ValueStream::new(popped))
+        }
     }
 }
 
 impl Values for Range {
     fn fill(&mut self, out: &mut [i64]) -> usize {
         Range::fill(self, out)
+    }
+}
+
+impl Values for Rev<Range> {
+    fn fill(&mut self, out: &mut [i64]) -> usize {
+        out.iter_mut().zip(self).map(|(place, value)| *place = value).count()
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use crate::command::{Error, ErrorCode, Reply, Stats, Tier, ValueStream, Values};
+use crate::command::{Bucket, Error, ErrorCode, Reply, Stats, Tier, ValueStream, Values};
 
 /// Reads one JSON document, or says why it is refused: no JSON, or not what was asked for.
 pub fn parse<'d, T: Deserialize<'d>>(document: &'d [u8]) -> Result<T, Error> {
@@ -159,7 +159,27 @@ pub fn write_object(reply: Reply, out: &mut impl fmt::Write) -> Option<JsonDocum
             let prefix = format!(r#"{{"count":{count},"values":"#);
             return Some(JsonDocument::new(&prefix, values, "}\n"));
         }
+        Reply::Popped { values, .. } => {
+            return Some(JsonDocument::new(r#"{"values":"#, values, "}\n"));
+        }
+        Reply::Histogram { count, min, max, buckets } => {
+            return Some(JsonDocument::of_text(histogram_object(count, min, max, &buckets)));
+        }
         Reply::Count(count) => writeln!(out, r#"{{"count":{count}}}"#),
+        Reply::Rank { value, rank, equal } => {
+            writeln!(out, r#"{{"value":{value},"rank":{rank},"equal":{equal}}}"#)
+        }
+        Reply::At { index, value: Some(value) } => {
+            writeln!(out, r#"{{"index":{index},"value":{value}}}"#)
+        }
+        Reply::At { index, value: None } => {
+            let error = Error::new(ErrorCode::OutOfRange, format!("there is no index {index}"));
+            writeln!(out, "{}", error_object(&error))
+        }
+        Reply::Quantiles { count, quantiles } => {
+            writeln!(out, "{}", quantiles_object(count, &quantiles))
+        }
+        Reply::Value(value) => writeln!(out, r#"{{"value":{}}}"#, Nullable(value)),
         Reply::Removed(removed) => writeln!(out, r#"{{"removed":{removed}}}"#),
         Reply::Stats(stats) => writeln!(out, "{}", stats_object(&stats)),
         Reply::Error(error) => writeln!(out, "{}", error_object(&error)),
@@ -207,6 +227,50 @@ fn stats_object(stats: &Stats) -> String {
     serde_json::to_string(&object).expect("numbers and strings are JSON")
 }
 
+fn quantiles_object(count: usize, quantiles: &[(f64, Option<i64>)]) -> String {
+    let quantiles = quantiles
+        .iter()
+        .map(|&(q, value)| format!(r#"{{"q":{},"value":{}}}"#, Fraction(q), Nullable(value)));
+    let quantiles: Vec<String> = quantiles.collect();
+    format!(r#"{{"count":{count},"quantiles":[{}]}}"#, quantiles.join(","))
+}
+
+fn histogram_object(
+    count: usize,
+    min: Option<i64>,
+    max: Option<i64>,
+    buckets: &[Bucket],
+) -> String {
+    let buckets = buckets.iter().map(|Bucket { from, to, count }| {
+        format!(r#"{{"from":{from},"to":{to},"count":{count}}}"#)
+    });
+    let buckets: Vec<String> = buckets.collect();
+    let (min, max, buckets) = (Nullable(min), Nullable(max), buckets.join(","));
+    format!(r#"{{"count":{count},"min":{min},"max":{max},"buckets":[{buckets}]}}"#) + "\n"
+}
+
+/// A value that may be missing.
+struct Nullable(Option<i64>);
+
+impl fmt::Display for Nullable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("null"),
+        }
+    }
+}
+
+/// A number from 0 to 1, as short as it can be told: JSON knows exponents, and `Display` does not.
+struct Fraction(f64);
+
+impl fmt::Display for Fraction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fraction(q) = *self;
+        if q == 0.0 || q >= 1e-6 { write!(f, "{q}") } else { write!(f, "{q:e}") }
+    }
+}
+
 fn error_object(error: &Error) -> String {
     #[derive(Serialize)]
     struct Object<'e> {
@@ -241,6 +305,12 @@ impl JsonDocument {
     pub fn new(prefix: &str, values: ValueStream, suffix: &'static str) -> JsonDocument {
         let text = format!("{prefix}[").into_bytes();
         JsonDocument { values, text, sent: 0, first: true, suffix: Some(suffix) }
+    }
+
+    /// A document whose text is there already.
+    fn of_text(text: String) -> JsonDocument {
+        let values = ValueStream::new(Vec::new().into_iter());
+        JsonDocument { values, text: text.into_bytes(), sent: 0, first: true, suffix: None }
     }
 
     /// Encodes the next chunk of values, or the end.

@@ -4,6 +4,7 @@
 //! store, relaxed. Whoever wants to know adds the shards up.
 
 use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -28,6 +29,7 @@ pub struct Metrics {
 
 #[derive(Debug)]
 struct Inner {
+    run: u64,
     started: Instant,
     /// Connections come and go on different threads, but rarely: one count for all.
     connections: CachePadded<AtomicUsize>,
@@ -67,7 +69,9 @@ impl Metrics {
     pub fn new() -> Metrics {
         let shards = Arc::default();
         let connections = CachePadded::default();
-        Metrics { inner: Arc::new(Inner { started: Instant::now(), connections, shards }) }
+        // The standard library's own randomness: what its hash maps are keyed with.
+        let run = RandomState::new().build_hasher().finish();
+        Metrics { inner: Arc::new(Inner { run, started: Instant::now(), connections, shards }) }
     }
 
     /// A handle for one thread to count through. O(shards alive).
@@ -99,6 +103,12 @@ impl Metrics {
             next = node.next.get();
         }
         totals
+    }
+
+    /// A random number that tells these counts from others, and so one run of a server from the next.
+    #[must_use]
+    pub fn run(&self) -> u64 {
+        self.inner.run
     }
 
     /// How long ago these counts began.

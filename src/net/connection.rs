@@ -13,9 +13,9 @@ use bytes::{Buf, BytesMut};
 use mio::net::TcpStream;
 
 use crate::command::{Command, Error, ErrorCode, Reply};
-use crate::execute::{Cost, Executor, cost};
+use crate::execute::Executor;
 
-use super::face::{Answer, Body, Decoded, Exchange, Face, FaceKind};
+use super::face::{Answer, Attempt, Body, Decoded, Exchange, Face, FaceKind};
 use super::helpers::Work;
 
 /// Bytes read from one connection in one turn of the loop: some hundred small requests, about a
@@ -100,14 +100,13 @@ impl Context {
         self.buffered.load(Ordering::Relaxed) > self.limits.max_buffered_bytes
     }
 
-    fn execute(&mut self, command: Command) -> Reply {
+    /// As [`Executor::try_execute`].
+    fn try_execute(&mut self, command: Command) -> Result<Reply, Command> {
         if command == Command::Ready && self.draining {
-            return Reply::Error(Error::new(
-                ErrorCode::ShuttingDown,
-                "the server is shutting down",
-            ));
+            let message = "the server is shutting down";
+            return Ok(Reply::Error(Error::new(ErrorCode::ShuttingDown, message)));
         }
-        self.executor.execute(command)
+        self.executor.try_execute(command)
     }
 }
 
@@ -382,18 +381,14 @@ impl<S: Stream> Connection<S> {
             } else {
                 let held = self.received_bytes();
                 match self.face.decode(&mut self.input, self.read_closed) {
-                    Decoded::Request(exchange, command) if cost(&command) == Cost::Large => {
-                        let work = move |executor: &mut Executor| {
-                            exchange.carry_out(command, |command| executor.execute(command))
-                        };
-                        self.send_away(exchange, Box::new(work), 0);
-                    }
                     Decoded::Large(exchange, work) => {
                         self.send_away(exchange, work, held - self.received_bytes());
                     }
                     Decoded::Request(exchange, command) => {
-                        let answer = exchange.carry_out(command, |command| cx.execute(command));
-                        self.begin(answer, cx);
+                        match exchange.try_carry_out(command, |command| cx.try_execute(command)) {
+                            Attempt::Answered(answer) => self.begin(answer, cx),
+                            Attempt::TooLong(work) => self.send_away(exchange, work, 0),
+                        }
                     }
                     Decoded::Answered(answer) => self.begin(answer, cx),
                     // A server that stops asks for no more.

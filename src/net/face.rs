@@ -48,7 +48,7 @@ pub(super) enum Decoded {
 }
 
 /// What the answer must know of its request.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Exchange {
     Line(lines::Shape),
     Http(http::Exchange, Presentation),
@@ -134,10 +134,11 @@ fn decode_line(
         lines::Decoded::Request(shape, command) => Decoded::Request(Exchange::Line(shape), command),
         lines::Decoded::Unparsed(line) => {
             let exchange = Exchange::Line(lines::Shape::Object);
+            let asked = exchange.clone();
             let work = move |executor: &mut Executor| {
-                exchange.guard(|| match lines::parse(&line) {
+                asked.guard(|| match lines::parse(&line) {
                     Ok((shape, command)) => Exchange::Line(shape).answer(executor.execute(command)),
-                    Err(error) => exchange.answer(Reply::Error(error)),
+                    Err(error) => asked.answer(Reply::Error(error)),
                 })
             };
             Decoded::Large(exchange, Box::new(work))
@@ -157,8 +158,9 @@ fn route(request: http::Request, peer: SocketAddr, max_body_bytes: usize) -> Dec
     let request = rouille::Request::fake_http_from(peer, method, target, headers, body);
     let asked = Exchange::Http(exchange, Presentation::Object);
     if is_large {
+        let guarded = asked.clone();
         let work = move |executor: &mut Executor| {
-            asked.guard(|| match rest::parse(&request, max_body_bytes) {
+            guarded.guard(|| match rest::parse(&request, max_body_bytes) {
                 Ok((presentation, command)) => {
                     Exchange::Http(exchange, presentation).answer(executor.execute(command))
                 }
@@ -186,26 +188,34 @@ impl From<Answer> for Decoded {
 }
 
 impl Exchange {
-    /// Has a command carried out and returns the answer that shows its reply.
-    pub(super) fn carry_out(
-        self,
+    /// Has a command carried out on this thread, or tells what another one must do.
+    pub(super) fn try_carry_out(
+        &self,
         command: Command,
-        execute: impl FnOnce(Command) -> Reply,
-    ) -> Answer {
-        self.guard(|| self.answer(execute(command)))
+        try_execute: impl FnOnce(Command) -> Result<Reply, Command>,
+    ) -> Attempt {
+        self.guard(|| match try_execute(command) {
+            Ok(reply) => Attempt::Answered(self.answer(reply)),
+            Err(command) => {
+                let exchange = self.clone();
+                Attempt::TooLong(Box::new(move |executor| {
+                    exchange.guard(|| exchange.answer(executor.execute(command)))
+                }))
+            }
+        })
     }
 
     /// What `make` makes of the request, or the answer to a request that meets a panic.
     ///
     /// A panic is a defect of ours. What it leaves behind is dropped, but for the store's writer,
     /// which stays usable by its own promise.
-    fn guard<T: From<Answer>>(self, make: impl FnOnce() -> T) -> T {
+    fn guard<T: From<Answer>>(&self, make: impl FnOnce() -> T) -> T {
         catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| {
             log::error!("a request has met a defect: {}", message(&*panic));
             T::from(match self {
                 Exchange::Line(_) => Answer::Nothing,
                 Exchange::Http(exchange, _) => {
-                    let exchange = http::Exchange { keep_alive: false, ..exchange };
+                    let exchange = http::Exchange { keep_alive: false, ..*exchange };
                     problem(exchange, 500, "the server has failed at this request")
                 }
             })
@@ -213,13 +223,26 @@ impl Exchange {
     }
 
     /// The answer that shows this reply.
-    pub(super) fn answer(self, reply: Reply) -> Answer {
+    pub(super) fn answer(&self, reply: Reply) -> Answer {
         match self {
-            Exchange::Line(shape) => Answer::Line(shape, reply),
+            Exchange::Line(shape) => Answer::Line(*shape, reply),
             Exchange::Http(exchange, presentation) => {
-                Answer::Response(exchange, rest::respond(presentation, reply))
+                Answer::Response(*exchange, rest::respond(*presentation, reply))
             }
         }
+    }
+}
+
+/// What came of a request on a thread that others wait for.
+pub(super) enum Attempt {
+    Answered(Answer),
+    /// Nothing: it takes too long, or has to wait. This does it elsewhere.
+    TooLong(Work),
+}
+
+impl From<Answer> for Attempt {
+    fn from(answer: Answer) -> Attempt {
+        Attempt::Answered(answer)
     }
 }
 

@@ -56,6 +56,7 @@ pub(super) fn body_too_large() -> Response {
 pub(super) fn of_error(error: &Error) -> Response {
     let (status, title) = match error.code {
         ErrorCode::BadJson | ErrorCode::BadRequest | ErrorCode::UnknownOp => (400, "Bad Request"),
+        ErrorCode::OutOfRange => (404, "Not Found"),
         ErrorCode::Full => (507, "Insufficient Storage"),
         ErrorCode::TooLarge => (413, "Content Too Large"),
         ErrorCode::Timeout => (408, "Request Timeout"),

@@ -206,7 +206,7 @@ pub fn respond(presentation: Presentation, reply: Reply) -> Response {
     match (presentation, reply) {
         (_, Reply::Error(error)) => problem::of_error(&error),
         (Presentation::Health, _) => representation::text("ok\n"),
-        (Presentation::Array(representation), Reply::Array { count, shown, values }) => {
+        (Presentation::Array(representation), Reply::Array { count, shown, values, .. }) => {
             representation::array(representation, count, shown, values)
         }
         (Presentation::Created, reply) => representation::object(201, reply),

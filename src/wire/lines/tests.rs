@@ -4,7 +4,7 @@ use std::io::Read;
 
 use proptest::prelude::*;
 
-use crate::command::ValueStream;
+use crate::command::{ValueStream, Version};
 use crate::wire::split::pieces;
 
 /// More than any line here, unless a test is about the limit.
@@ -281,7 +281,8 @@ fn each_reply_encodes_to_exactly_its_line() {
         r#""message":"a \"quote\",\na line end and a \\ in one"}}"#,
         "\n"
     );
-    let array = Reply::Array { count: 2, shown: 2, values: values(&[i64::MIN, i64::MAX]) };
+    let version = Version { run: 0, state: (0, 0) };
+    let array = Reply::Array { count: 2, shown: 2, values: values(&[i64::MIN, i64::MAX]), version };
     let array_line = "{\"count\":2,\"values\":[-9223372036854775808,9223372036854775807]}\n";
     let cases = [
         ("pong", Object, Reply::Pong, "{\"pong\":true}\n"),

@@ -154,8 +154,11 @@ fn a_chunk_too_many_is_refused_when_it_is_announced() {
 
 /// The exchange of a request, and a command whose execution will panic.
 fn defective(peer: &mut Peer) -> Answer {
-    let exchange = peer.connection.away.as_ref().expect("there is work").exchange;
-    exchange.carry_out(Command::Clear, |_| panic!("on purpose"))
+    let exchange = &peer.connection.away.as_ref().expect("there is work").exchange;
+    match exchange.try_carry_out(Command::Clear, |_| panic!("on purpose")) {
+        Attempt::Answered(answer) => answer,
+        Attempt::TooLong(_) => panic!("it is over"),
+    }
 }
 
 #[test]
