@@ -388,6 +388,11 @@ impl Error {
         }
         Error { code, message }
     }
+
+    /// There is no element at this index.
+    pub fn out_of_range(index: i64) -> Error {
+        Error::new(ErrorCode::OutOfRange, format!("there is no element at index {index}"))
+    }
 }
 
 impl fmt::Display for Error {

@@ -181,9 +181,8 @@ impl Executor {
                 Reply::Removed(removed)
             }
             Command::Pop { end, n } => {
-                let Some(mut remover) = turn(set) else { return Err(command) };
-                let (popped, values) = pop(&mut remover, end, n);
-                drop(remover);
+                let Some(remover) = turn(set) else { return Err(command) };
+                let (popped, values) = pop(remover, end, n);
                 self.removed(popped as u64);
                 Reply::Popped { popped, values }
             }
@@ -416,15 +415,17 @@ fn histogram(snapshot: &Snapshot, buckets: usize) -> Reply {
 }
 
 /// Takes up to `n` elements from an end and tells how many there were.
-fn pop(remover: &mut Remover<'_>, end: End, n: usize) -> (usize, ValueStream) {
-    // Counted by a walk over a second reader; what is to be sent stays unread.
+fn pop(mut remover: Remover<'_>, end: End, n: usize) -> (usize, ValueStream) {
+    // They are counted by a second reader: those to be sent stay unread.
     match end {
         End::Min => {
             let popped = remover.pop_min_n(n);
+            drop(remover);
             (popped.clone().count(), ValueStream::new(popped))
         }
         End::Max => {
             let popped = remover.pop_max_n(n);
+            drop(remover);
             (popped.clone().count(), ValueStream::new(popped))
         }
     }

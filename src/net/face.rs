@@ -106,7 +106,7 @@ impl Face {
     /// The answer to a request that will not be read to its end; the connection closes after it.
     pub(super) fn refusal(&self, error: Error) -> Answer {
         match self {
-            Face::Socket { .. } => Answer::Line(lines::Shape::Object, Reply::Error(error)),
+            Face::Socket { .. } => Answer::Line(lines::Shape::PLAIN, Reply::Error(error)),
             Face::Http { .. } => Exchange::Http(http::Exchange::REFUSED, Presentation::Object)
                 .answer(Reply::Error(error)),
         }
@@ -131,21 +131,33 @@ fn decode_line(
     }
     match decoder.decode(input, at_end) {
         lines::Decoded::Incomplete => Decoded::Incomplete,
-        lines::Decoded::Request(shape, command) => Decoded::Request(Exchange::Line(shape), command),
-        lines::Decoded::Unparsed(line) => {
-            let exchange = Exchange::Line(lines::Shape::Object);
-            let asked = exchange.clone();
-            let work = move |executor: &mut Executor| {
-                asked.guard(|| match lines::parse(&line) {
-                    Ok((shape, command)) => Exchange::Line(shape).answer(executor.execute(command)),
-                    Err(error) => asked.answer(Reply::Error(error)),
-                })
-            };
-            Decoded::Large(exchange, Box::new(work))
+        lines::Decoded::Request(shape, request) => match request {
+            lines::Request::Command(command) => Decoded::Request(Exchange::Line(shape), command),
+            // Without a token everybody is let in.
+            lines::Request::Auth { .. } => Decoded::Answered(Answer::Admitted(shape)),
+        },
+        lines::Decoded::Unparsed(shape, line) => {
+            let exchange = Exchange::Line(shape);
+            Decoded::Large(
+                exchange.clone(),
+                Box::new(move |executor| exchange.guard(|| carry_out_line(&line, executor))),
+            )
         }
-        lines::Decoded::Refused(error) => {
-            Decoded::Answered(Answer::Line(lines::Shape::Object, Reply::Error(error)))
+        lines::Decoded::Refused(shape, error) => {
+            Decoded::Answered(Answer::Line(shape, Reply::Error(error)))
         }
+    }
+}
+
+/// Parses a line and does what it asks for.
+fn carry_out_line(line: &[u8], executor: &mut Executor) -> Answer {
+    match lines::parse(line) {
+        (shape, Ok(lines::Request::Command(command))) => {
+            Answer::Line(shape, executor.execute(command))
+        }
+        // Without a token everybody is let in.
+        (shape, Ok(lines::Request::Auth { .. })) => Answer::Admitted(shape),
+        (shape, Err(error)) => Answer::Line(shape, Reply::Error(error)),
     }
 }
 
@@ -225,7 +237,7 @@ impl Exchange {
     /// The answer that shows this reply.
     pub(super) fn answer(&self, reply: Reply) -> Answer {
         match self {
-            Exchange::Line(shape) => Answer::Line(*shape, reply),
+            Exchange::Line(shape) => Answer::Line(shape.clone(), reply),
             Exchange::Http(exchange, presentation) => {
                 Answer::Response(*exchange, rest::respond(*presentation, reply))
             }
@@ -255,6 +267,8 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 /// An answer that has not been written yet.
 pub(super) enum Answer {
     Line(lines::Shape, Reply),
+    /// To a client that has proved that it may come in.
+    Admitted(lines::Shape),
     /// To a first byte that starts no dialect: the one `bad_json` after which there is nothing to say.
     UnknownDialect(Error),
     Response(http::Exchange, Response),
@@ -276,11 +290,15 @@ impl Answer {
         match self {
             Answer::Line(shape, reply) => {
                 let closes = matches!(&reply, Reply::Error(error) if error.code.closes());
-                let document = lines::encode(reply, shape, output);
+                let document = lines::encode(reply, &shape, output);
                 Written { body: document.map(|d| Body::new(d, Frames::None)), closes }
             }
+            Answer::Admitted(shape) => {
+                lines::encode_admission(&shape, output);
+                Written { body: None, closes: false }
+            }
             Answer::UnknownDialect(error) => {
-                lines::encode(Reply::Error(error), lines::Shape::Object, output);
+                lines::encode(Reply::Error(error), &lines::Shape::PLAIN, output);
                 Written { body: None, closes: true }
             }
             Answer::Response(exchange, response) => {

@@ -115,7 +115,7 @@ mod tests {
     const STUCK: Duration = Duration::from_secs(60);
 
     fn pong(_: &mut Executor) -> Answer {
-        Answer::Line(Shape::Object, Reply::Pong)
+        Answer::Line(Shape::PLAIN, Reply::Pong)
     }
 
     /// A pool, and a mailbox for its answers; the poll keeps the waker alive.

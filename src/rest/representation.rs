@@ -6,7 +6,7 @@ use rouille::{Request, Response, ResponseBody};
 use serde::Deserialize;
 
 use crate::command::{Reply, ValueStream};
-use crate::json::{self, Integer, Integers, JsonDocument};
+use crate::json::{self, Integer, Integers, JsonDocument, Numbers, Style};
 
 use super::accept;
 use super::octets::{self, Octets};
@@ -73,7 +73,9 @@ impl Representation {
     /// A body with these values, of which there are `n`.
     fn write(self, n: usize, values: ValueStream) -> ResponseBody {
         match self {
-            Representation::Json => ResponseBody::from_reader(JsonDocument::new("", values, "\n")),
+            Representation::Json => {
+                ResponseBody::from_reader(JsonDocument::new(values, Numbers::Plain, "\n"))
+            }
             Representation::OctetStream => {
                 let bytes = n.checked_mul(octets::VALUE_BYTES).expect("they are in memory");
                 ResponseBody::from_reader_and_size(Octets::new(values), bytes)
@@ -136,9 +138,9 @@ fn read_json(body: &[u8]) -> Result<Option<Vec<i64>>, Response> {
 /// A reply as a JSON object.
 pub(super) fn object(status: u16, reply: Reply) -> Response {
     let mut text = String::new();
-    let body = match json::write_object(reply, &mut text) {
+    let body = match json::write_object(reply, Style::default(), &mut text) {
         None => ResponseBody::from_string(text),
-        Some(document) => ResponseBody::from_reader(document),
+        Some(rest) => ResponseBody::from_reader(rest.preceded_by(text)),
     };
     with_type(status, Representation::Json.media_type(), body)
 }
