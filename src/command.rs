@@ -88,7 +88,7 @@ pub enum Command {
 }
 
 /// The values from one to another, both included; none where `min` is above `max`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
     /// The smallest value within.
     pub min: i64,
@@ -102,7 +102,7 @@ impl Bounds {
 }
 
 /// A part of the array: the elements within bounds, in an order, and of those a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Selection {
     /// The values that match.
     pub bounds: Bounds,
@@ -121,7 +121,7 @@ impl Selection {
 }
 
 /// The order in which elements are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Order {
     /// From the smallest on.
     Ascending,

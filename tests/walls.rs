@@ -45,7 +45,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "rest",
         rooms: &["command", "json"],
-        crates: &["form_urlencoded", "rand", "rouille", "serde", "serde_json"],
+        crates: &["form_urlencoded", "itoa", "rand", "rouille", "serde", "serde_json"],
         never: &["Instant", "SystemTime"],
     },
     Room {

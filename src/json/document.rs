@@ -17,6 +17,17 @@ pub enum Numbers {
     Strings,
 }
 
+impl Numbers {
+    /// The value that this name stands for in requests.
+    pub fn from_name(name: &str) -> Option<Numbers> {
+        match name {
+            "number" => Some(Numbers::Plain),
+            "string" => Some(Numbers::Strings),
+            _ => None,
+        }
+    }
+}
+
 /// A JSON array and what comes after it, encoded while it is read.
 ///
 /// Reads as the values in the form `[1,2,3]`, then `suffix`, in O(1) memory whatever their number. Never fails, and never blocks for longer than the values take to come.

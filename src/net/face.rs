@@ -107,7 +107,7 @@ impl Face {
     pub(super) fn refusal(&self, error: Error) -> Answer {
         match self {
             Face::Socket { .. } => Answer::Line(lines::Shape::PLAIN, Reply::Error(error)),
-            Face::Http { .. } => Exchange::Http(http::Exchange::REFUSED, Presentation::Object)
+            Face::Http { .. } => Exchange::Http(http::Exchange::REFUSED, Presentation::OBJECT)
                 .answer(Reply::Error(error)),
         }
     }
@@ -168,7 +168,7 @@ fn route(request: http::Request, peer: SocketAddr, max_body_bytes: usize) -> Dec
     // The one place that relies on a constructor which rouille documents as meant for tests; the
     // version is pinned in the manifest.
     let request = rouille::Request::fake_http_from(peer, method, target, headers, body);
-    let asked = Exchange::Http(exchange, Presentation::Object);
+    let asked = Exchange::Http(exchange, Presentation::OBJECT);
     if is_large {
         let guarded = asked.clone();
         let work = move |executor: &mut Executor| {
@@ -239,7 +239,7 @@ impl Exchange {
         match self {
             Exchange::Line(shape) => Answer::Line(shape.clone(), reply),
             Exchange::Http(exchange, presentation) => {
-                Answer::Response(*exchange, rest::respond(*presentation, reply))
+                Answer::Response(*exchange, rest::respond(presentation, reply))
             }
         }
     }

@@ -15,17 +15,19 @@
 //! ```
 
 mod accept;
-mod octets;
 mod problem;
+mod query;
+mod records;
 mod representation;
 mod routes;
+mod validator;
 
 use rouille::{Request, Response};
 
 use crate::command::{Command, Reply};
 
 pub use problem::problem;
-pub use representation::Representation;
+pub use representation::{ArrayForm, Representation};
 pub use routes::{Presentation, parse, respond};
 
 /// The largest body that [`handle`] reads.
@@ -37,7 +39,7 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// refused or needs none. A response to `HEAD` still has its body: the transport leaves it out.
 pub fn handle(request: &Request, execute: impl FnOnce(Command) -> Reply) -> Response {
     match parse(request, MAX_BODY_BYTES) {
-        Ok((presentation, command)) => respond(presentation, execute(command)),
+        Ok((presentation, command)) => respond(&presentation, execute(command)),
         Err(response) => response,
     }
 }

@@ -5,29 +5,41 @@ use std::io::Read;
 use rouille::{Request, Response, ResponseBody};
 use serde::Deserialize;
 
-use crate::command::{Reply, ValueStream};
+use crate::command::{Error, Reply, Selection, ValueStream, Version};
 use crate::json::{self, Integer, Integers, JsonDocument, Numbers, Style};
 
 use super::accept;
-use super::octets::{self, Octets};
 use super::problem;
+use super::records::{self, Records};
+use super::validator::Validator;
 
 /// A form in which values travel in bodies, both ways.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Representation {
     /// A JSON array.
     Json,
+    /// A line for each, which is JSON.
+    NdJson,
+    /// A line for each, behind a line with the name of the column.
+    Csv,
     /// Little-endian, eight bytes each.
     OctetStream,
 }
 
 impl Representation {
     /// All there are; of those that a client likes equally well it gets the first.
-    const ALL: [Representation; 2] = [Representation::Json, Representation::OctetStream];
+    const ALL: [Representation; 4] = [
+        Representation::Json,
+        Representation::NdJson,
+        Representation::Csv,
+        Representation::OctetStream,
+    ];
 
     fn media_type(self) -> &'static str {
         match self {
             Representation::Json => "application/json",
+            Representation::NdJson => "application/x-ndjson",
+            Representation::Csv => "text/csv",
             Representation::OctetStream => "application/octet-stream",
         }
     }
@@ -58,27 +70,33 @@ impl Representation {
         Representation::ALL.into_iter().find(is_it)
     }
 
-    /// The values in a body, or none where it is empty.
-    fn read(self, body: &[u8]) -> Result<Option<Vec<i64>>, Response> {
+    /// The values in a body, or none where there is nothing.
+    fn read(self, body: &[u8]) -> Result<Option<Vec<i64>>, Error> {
         match self {
             _ if body.is_empty() => Ok(None),
             Representation::Json => read_json(body),
-            Representation::OctetStream => {
-                let refusal = "the body's length is no multiple of 8 bytes";
-                octets::decode(body).map(Some).ok_or_else(|| problem::bad_request(refusal))
-            }
+            Representation::NdJson => records::from_ndjson(body).map(Some),
+            Representation::Csv => records::from_csv(body).map(Some),
+            Representation::OctetStream => records::from_octets(body).map(Some),
         }
     }
 
-    /// A body with these values, of which there are `n`.
-    fn write(self, n: usize, values: ValueStream) -> ResponseBody {
-        match self {
-            Representation::Json => {
-                ResponseBody::from_reader(JsonDocument::new(values, Numbers::Plain, "\n"))
+    /// A body with these values, of which there are `n`. Forms that are no JSON know no strings.
+    fn write(self, n: usize, values: ValueStream, numbers: Numbers) -> ResponseBody {
+        match (self, numbers) {
+            (Representation::Json, _) => {
+                ResponseBody::from_reader(JsonDocument::new(values, numbers, "\n"))
             }
-            Representation::OctetStream => {
-                let bytes = n.checked_mul(octets::VALUE_BYTES).expect("they are in memory");
-                ResponseBody::from_reader_and_size(Octets::new(values), bytes)
+            (Representation::NdJson, Numbers::Plain) => {
+                ResponseBody::from_reader(Records::lines(values))
+            }
+            (Representation::NdJson, Numbers::Strings) => {
+                ResponseBody::from_reader(Records::quoted_lines(values))
+            }
+            (Representation::Csv, _) => ResponseBody::from_reader(Records::csv(values)),
+            (Representation::OctetStream, _) => {
+                let bytes = n.checked_mul(records::OCTETS).expect("they are in memory");
+                ResponseBody::from_reader_and_size(Records::octets(values), bytes)
             }
         }
     }
@@ -86,7 +104,7 @@ impl Representation {
 
 /// The types there are, for people.
 fn names() -> String {
-    Representation::ALL.map(Representation::media_type).join(" or ")
+    Representation::ALL.map(Representation::media_type).join(", ")
 }
 
 /// The integers of a request's body, or none where the body is empty.
@@ -100,7 +118,9 @@ pub(super) fn read_values(
         return Ok(None);
     }
     match Representation::of_content_type(request.header("Content-Type")) {
-        Some(representation) => representation.read(&body),
+        Some(representation) => {
+            representation.read(&body).map_err(|error| problem::of_error(&error))
+        }
         None => Err(problem::unsupported_media_type(&names())),
     }
 }
@@ -119,7 +139,7 @@ fn read_body(request: &Request, max_body_bytes: usize) -> Result<Vec<u8>, Respon
 }
 
 /// The integers of a JSON body, or none where there is only white space.
-fn read_json(body: &[u8]) -> Result<Option<Vec<i64>>, Response> {
+fn read_json(body: &[u8]) -> Result<Option<Vec<i64>>, Error> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Object {
@@ -132,30 +152,66 @@ fn read_json(body: &[u8]) -> Result<Option<Vec<i64>>, Response> {
         Some(b'{') => json::parse(body).map(|Object { values: Integers(values) }| values),
         Some(_) => json::parse(body).map(|Integer(value)| vec![value]),
     };
-    values.map(Some).map_err(|error| problem::bad_request(&error.message))
+    values.map(Some)
 }
 
 /// A reply as a JSON object.
-pub(super) fn object(status: u16, reply: Reply) -> Response {
+pub(super) fn object(status: u16, reply: Reply, numbers: Numbers) -> Response {
     let mut text = String::new();
-    let body = match json::write_object(reply, Style::default(), &mut text) {
+    let style = Style { numbers, ..Style::default() };
+    let body = match json::write_object(reply, style, &mut text) {
         None => ResponseBody::from_string(text),
         Some(rest) => ResponseBody::from_reader(rest.preceded_by(text)),
     };
     with_type(status, Representation::Json.media_type(), body)
 }
 
-/// The `shown` values of an array of which `count` elements match.
-pub(super) fn array(
+/// How the bare array is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArrayForm {
     representation: Representation,
-    count: usize,
-    shown: usize,
-    values: ValueStream,
-) -> Response {
-    let body = representation.write(shown, values);
-    with_type(200, representation.media_type(), body)
-        .with_additional_header("Sortd-Count", count.to_string())
-        .with_additional_header("Vary", "Accept")
+    numbers: Numbers,
+    validator: Validator,
+}
+
+impl ArrayForm {
+    /// The form that this request for `selection` wants.
+    ///
+    /// # Errors
+    /// With the response to send when it wants none that there is.
+    pub(super) fn wanted(
+        request: &Request,
+        selection: &Selection,
+        numbers: Numbers,
+    ) -> Result<ArrayForm, Response> {
+        let representation = Representation::wanted(request)?;
+        let validator = Validator::new(request, (representation, numbers, selection));
+        Ok(ArrayForm { representation, numbers, validator })
+    }
+
+    /// The `shown` values of an array of which `count` elements match; or that the client has them.
+    pub(super) fn respond(
+        &self,
+        count: usize,
+        shown: usize,
+        values: ValueStream,
+        version: Version,
+    ) -> Response {
+        let tag = self.validator.tag(version);
+        let response = if self.validator.is_known(&tag) {
+            Response {
+                status_code: 304,
+                headers: vec![],
+                data: ResponseBody::empty(),
+                upgrade: None,
+            }
+        } else {
+            let body = self.representation.write(shown, values, self.numbers);
+            with_type(200, self.representation.media_type(), body)
+                .with_additional_header("Sortd-Count", count.to_string())
+        };
+        response.with_additional_header("Vary", "Accept").with_additional_header("ETag", tag)
+    }
 }
 
 /// A short text.

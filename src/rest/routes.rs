@@ -2,9 +2,11 @@
 
 use rouille::{Request, Response, router};
 
-use crate::command::{Bounds, Command, Order, Reply, Selection, Show};
+use crate::command::{Command, End, Error, Reply};
+use crate::json::Numbers;
 
-use super::{Representation, problem, representation};
+use super::query::Query;
+use super::{ArrayForm, problem, representation};
 
 /// What `GET /` answers.
 const PAGE: &str = include_str!("page.txt");
@@ -12,14 +14,10 @@ const PAGE: &str = include_str!("page.txt");
 /// The methods that any route takes; `HEAD` goes wherever `GET` does.
 const METHODS: [&str; 3] = ["GET", "POST", "DELETE"];
 
-/// More parameters than any route takes: bounds the search for repeated ones.
-const MAX_PARAMETERS: usize = 16;
-
 /// The range of the integer that a `POST` without a body adds, as the classic exercise has it.
 const RANDOM_VALUES: std::ops::RangeInclusive<i64> = 1000..=10_000;
 
-/// A method and a path that mean something.
-#[derive(Clone, Copy)]
+/// A method and a path that mean something, and what stands in the path.
 enum Route {
     Page,
     Livez,
@@ -28,6 +26,12 @@ enum Route {
     PostArray,
     DeleteArray,
     GetCount,
+    GetRank(String),
+    GetAt(String),
+    GetExtreme(End),
+    GetQuantiles,
+    GetHistogram,
+    PostPop,
     GetStats,
 }
 
@@ -41,6 +45,14 @@ fn route(request: &Request) -> Option<Route> {
         (POST) ["/array"] => { Some(Route::PostArray) },
         (DELETE) ["/array"] => { Some(Route::DeleteArray) },
         (GET) ["/array/count"] => { Some(Route::GetCount) },
+        // Taken as text: what is malformed is refused, not overlooked.
+        (GET) ["/array/rank/{value}", value: String] => { Some(Route::GetRank(value)) },
+        (GET) ["/array/at/{index}", index: String] => { Some(Route::GetAt(index)) },
+        (GET) ["/array/min"] => { Some(Route::GetExtreme(End::Min)) },
+        (GET) ["/array/max"] => { Some(Route::GetExtreme(End::Max)) },
+        (GET) ["/array/quantiles"] => { Some(Route::GetQuantiles) },
+        (GET) ["/array/histogram"] => { Some(Route::GetHistogram) },
+        (POST) ["/array/pop"] => { Some(Route::PostPop) },
         (GET) ["/stats"] => { Some(Route::GetStats) },
         // The names of the classic exercise.
         (GET) ["/get_array"] => { Some(Route::GetArray) },
@@ -51,16 +63,21 @@ fn route(request: &Request) -> Option<Route> {
 }
 
 /// How the reply to a request is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Presentation {
     /// As an object.
-    Object,
+    Object(Numbers),
     /// As an object that tells of something created.
-    Created,
+    Created(Numbers),
     /// As the bare array, in this form.
-    Array(Representation),
+    Array(ArrayForm),
     /// As the word `ok`.
     Health,
+}
+
+impl Presentation {
+    /// As an object as any other.
+    pub const OBJECT: Presentation = Presentation::Object(Numbers::Plain);
 }
 
 /// The command that a request asks for, or the response to one that is refused or needs none.
@@ -78,26 +95,54 @@ pub fn parse(
     };
     let Some(route) = found else { return Err(not_routed(request)) };
     let mut query = Query::parse(request)?;
-    let parsed = match route {
-        Route::Page => Err(representation::text(PAGE)),
-        Route::Livez => Err(representation::text("ok\n")),
-        Route::Readyz => Ok((Presentation::Health, Command::Ready)),
+    let asked = match route {
+        Route::Page => return Err(query.finish().err().unwrap_or(representation::text(PAGE))),
+        Route::Livez => return Err(query.finish().err().unwrap_or(representation::text("ok\n"))),
+        Route::Readyz => (Presentation::Health, Command::Ready),
         Route::GetArray => {
-            let representation = Representation::wanted(request)?;
-            Ok((Presentation::Array(representation), Command::Array(query.take_selection()?)))
+            let selection = query.take_selection()?;
+            let form = ArrayForm::wanted(request, &selection, query.take_numbers()?)?;
+            (Presentation::Array(form), Command::Array(selection))
         }
         Route::PostArray => {
-            let show = query.take_show()?;
+            let (show, numbers) = (query.take_show()?, query.take_numbers()?);
             let values = representation::read_values(request, max_body_bytes)?;
             let values = values.unwrap_or_else(|| vec![rand::random_range(RANDOM_VALUES)]);
-            Ok((Presentation::Created, Command::Add { values, show }))
+            (Presentation::Created(numbers), Command::Add { values, show })
         }
-        Route::DeleteArray => Ok((Presentation::Object, Command::Clear)),
-        Route::GetCount => Ok((Presentation::Object, Command::Count(query.take_bounds()?))),
-        Route::GetStats => Ok((Presentation::Object, Command::Stats)),
+        Route::DeleteArray => (Presentation::OBJECT, query.take_removal()?),
+        Route::GetCount => (Presentation::OBJECT, Command::Count(query.take_bounds()?)),
+        Route::GetStats => (Presentation::OBJECT, Command::Stats),
+        Route::GetRank(value) => showing(&mut query, Command::Rank { value: integer(&value)? })?,
+        Route::GetAt(index) => showing(&mut query, Command::At { index: integer(&index)? })?,
+        Route::GetExtreme(end) => showing(&mut query, Command::Extreme(end))?,
+        Route::GetQuantiles => {
+            let q = query.take_fractions()?;
+            showing(&mut query, Command::Quantiles { q })?
+        }
+        Route::GetHistogram => {
+            let buckets = query.take_buckets()?;
+            showing(&mut query, Command::Histogram { buckets })?
+        }
+        Route::PostPop => {
+            let pop = query.take_pop()?;
+            showing(&mut query, pop)?
+        }
     };
     query.finish()?;
-    parsed
+    Ok(asked)
+}
+
+/// The command of a request whose reply shows elements, which the client may want as strings.
+fn showing(query: &mut Query, command: Command) -> Result<(Presentation, Command), Response> {
+    Ok((Presentation::Object(query.take_numbers()?), command))
+}
+
+/// An integer that stands in a path.
+fn integer(text: &str) -> Result<i64, Response> {
+    let refusal =
+        |_| problem::bad_request(&format!("{text:?} in the path is not a 64-bit signed integer"));
+    text.parse().map_err(refusal)
 }
 
 /// The response to a request that no route takes.
@@ -115,103 +160,17 @@ fn not_routed(request: &Request) -> Response {
     problem::method_not_allowed(allowed.join(", "))
 }
 
-/// The query parameters of a request. What a route does not take is refused.
-struct Query {
-    parameters: Vec<(String, String)>,
-}
-
-impl Query {
-    fn parse(request: &Request) -> Result<Query, Response> {
-        let mut parameters: Vec<(String, String)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(request.raw_query_string().as_bytes()) {
-            if parameters.iter().any(|(known, _)| *known == name) {
-                return Err(problem::bad_request(&format!("the parameter {name:?} is repeated")));
-            }
-            if parameters.len() == MAX_PARAMETERS {
-                return Err(problem::bad_request("there are too many parameters"));
-            }
-            parameters.push((name.into_owned(), value.into_owned()));
-        }
-        Ok(Query { parameters })
-    }
-
-    fn take(&mut self, name: &str) -> Option<String> {
-        let index = self.parameters.iter().position(|(known, _)| known == name)?;
-        Some(self.parameters.swap_remove(index).1)
-    }
-
-    fn take_show(&mut self) -> Result<Show, Response> {
-        let show = self.take_named("reply", Show::from_name, "be count, batch or array")?;
-        Ok(show.unwrap_or(Show::Batch))
-    }
-
-    fn take_selection(&mut self) -> Result<Selection, Response> {
-        let all = Selection::ALL;
-        let order = self.take_named("order", Order::from_name, "be asc or desc")?;
-        Ok(Selection {
-            bounds: self.take_bounds()?,
-            order: order.unwrap_or(all.order),
-            offset: self.take_size("offset")?.unwrap_or(all.offset),
-            limit: self.take_size("limit")?.unwrap_or(all.limit),
-        })
-    }
-
-    fn take_bounds(&mut self) -> Result<Bounds, Response> {
-        Ok(Bounds {
-            min: self.take_integer("min")?.unwrap_or(Bounds::ALL.min),
-            max: self.take_integer("max")?.unwrap_or(Bounds::ALL.max),
-        })
-    }
-
-    fn take_integer(&mut self, name: &str) -> Result<Option<i64>, Response> {
-        let value = self.take(name).map(|text| text.parse()).transpose();
-        value.map_err(|_| expected(name, "be a 64-bit signed integer"))
-    }
-
-    /// A number of elements.
-    fn take_size(&mut self, name: &str) -> Result<Option<usize>, Response> {
-        let size = self.take_integer(name)?.map(usize::try_from).transpose();
-        size.map_err(|_| expected(name, "not be negative"))
-    }
-
-    /// One of several names; `rule` says which ones.
-    fn take_named<T>(
-        &mut self,
-        name: &str,
-        from_name: fn(&str) -> Option<T>,
-        rule: &str,
-    ) -> Result<Option<T>, Response> {
-        let Some(given) = self.take(name) else { return Ok(None) };
-        from_name(&given).map(Some).ok_or_else(|| expected(name, rule))
-    }
-
-    /// Refuses what is left.
-    fn finish(self) -> Result<(), Response> {
-        match self.parameters.first() {
-            None => Ok(()),
-            Some((name, _)) => {
-                Err(problem::bad_request(&format!("there is no parameter {name:?} here")))
-            }
-        }
-    }
-}
-
-/// The refusal of a parameter that breaks its rule.
-fn expected(name: &str, rule: &str) -> Response {
-    problem::bad_request(&format!("the parameter {name:?} must {rule}"))
-}
-
 /// The response that shows a reply.
-pub fn respond(presentation: Presentation, reply: Reply) -> Response {
+pub fn respond(presentation: &Presentation, reply: Reply) -> Response {
     match (presentation, reply) {
         (_, Reply::Error(error)) => problem::of_error(&error),
+        (_, Reply::At { index, value: None }) => problem::of_error(&Error::out_of_range(index)),
         (Presentation::Health, _) => representation::text("ok\n"),
-        (Presentation::Array(representation), Reply::Array { count, shown, values, .. }) => {
-            representation::array(representation, count, shown, values)
+        (Presentation::Array(form), Reply::Array { count, shown, values, version }) => {
+            form.respond(count, shown, values, version)
         }
-        (Presentation::Created, reply) => representation::object(201, reply),
-        (Presentation::Object | Presentation::Array(_), reply) => {
-            representation::object(200, reply)
-        }
+        (Presentation::Created(numbers), reply) => representation::object(201, reply, *numbers),
+        (Presentation::Object(numbers), reply) => representation::object(200, reply, *numbers),
+        (Presentation::Array(_), reply) => representation::object(200, reply, Numbers::Plain),
     }
 }

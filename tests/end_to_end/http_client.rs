@@ -73,7 +73,7 @@ impl Client {
             headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
         let mut response = Response { status, headers, body: String::new(), octets: Vec::new() };
-        if !is_head {
+        if !is_head && status != 304 {
             let body = self.body(&response);
             if response.header("content-type") == Some("application/octet-stream") {
                 response.octets = body;

@@ -76,7 +76,9 @@ fn http_is_answered_the_same_however_it_is_split() {
                    \"detail\":\"there is nothing at /nothing; GET / lists what there is\"}\n";
     let json = "Content-Type: application/json\r\n";
     let streamed = format!("{json}Transfer-Encoding: chunked\r\n");
-    let array = format!("{json}Sortd-Count: 3\r\nVary: Accept\r\nTransfer-Encoding: chunked\r\n");
+    let array = format!(
+        "{json}Sortd-Count: 3\r\nVary: Accept\r\nETag: (some)\r\nTransfer-Encoding: chunked\r\n"
+    );
     let expected = [
         head("201 Created", &streamed),
         chunked("{\"added\":3,\"count\":3,\"values\":[3,5,9]}\n"),
@@ -467,7 +469,7 @@ fn for_every_split(kind: FaceKind, session: &[u8], expected: &str) {
             assert_eq!(peer.send(piece), Next::Wait);
         }
         assert_eq!(peer.end(), Next::Close);
-        peer.received()
+        without_tags(&peer.received())
     };
     assert_eq!(answer(&[session]), expected);
     for at in 0..=session.len() {
@@ -475,6 +477,12 @@ fn for_every_split(kind: FaceKind, session: &[u8], expected: &str) {
         assert_eq!(answer(&[first, second]), expected, "split at {at}");
     }
     assert_eq!(answer(&session.chunks(1).collect::<Vec<_>>()), expected, "byte by byte");
+}
+
+/// The same with all entity tags alike: each peer has its own.
+fn without_tags(text: &str) -> String {
+    let lines = text.split_inclusive("\r\n");
+    lines.map(|line| if line.starts_with("ETag: \"") { "ETag: (some)\r\n" } else { line }).collect()
 }
 
 fn head(status: &str, fields: &str) -> String {
