@@ -289,6 +289,13 @@ mod tests {
     }
 
     #[test]
+    fn a_fraction_is_read_to_the_last_bit() {
+        // One that a fast parser gets wrong by a bit, and so perhaps by an element.
+        let Fractions(q) = parse(b"[0.9541186401568635]").expect("it is one");
+        assert_eq!(q[0].to_bits(), 0.954_118_640_156_863_5_f64.to_bits());
+    }
+
+    #[test]
     fn fractions_lie_between_0_and_1_and_there_are_some() {
         let fractions = |text: &str| parse(text.as_bytes()).map(|Fractions(q)| q);
         assert_eq!(fractions("[0,1,0.5,1.0,1e-9]"), Ok(vec![0.0, 1.0, 0.5, 1.0, 1e-9]));
