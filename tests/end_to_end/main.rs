@@ -4,6 +4,7 @@ mod hostile;
 mod http_client;
 mod lifecycle;
 mod loadtest;
+mod parity;
 mod rest;
 mod rouille_listener;
 mod server;

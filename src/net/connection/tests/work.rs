@@ -25,6 +25,33 @@ fn slow_work_is_handed_out_and_what_is_behind_it_waits() {
 }
 
 #[test]
+fn a_removal_behind_another_one_is_handed_out() {
+    let set = SortedMultiset::new();
+    set.writer().add(&[1, 2, 3, 4]);
+    let pop = "POST /array/pop?end=min HTTP/1.1\r\nHost: h\r\n\r\n";
+    for (kind, pop, popped) in [
+        (FaceKind::Socket, "{\"op\":\"pop_min\"}\n", "{\"values\":[1]}\n"),
+        (FaceKind::Http, pop, "{\"values\":[3]}\n"),
+    ] {
+        let mut peer = Peer::new(kind);
+        peer.cx.executor = Executor::new(set.writer());
+        let others_turn = set.remover();
+        peer.arrive(pop.as_bytes());
+        assert_eq!(peer.connection.drive(&mut peer.cx), Next::Work, "the loop does not wait");
+        let work = peer.connection.take_work().expect("there is work");
+        drop(others_turn);
+        let answer = work(&mut peer.cx.executor);
+        peer.connection.on_answer(&peer.cx, answer);
+        assert_eq!(peer.run(), Next::Wait);
+        assert!(peer.received().contains(popped), "{}", peer.received());
+
+        // Nobody else is at it now.
+        peer.arrive(pop.as_bytes());
+        assert_eq!(peer.connection.drive(&mut peer.cx), Next::Wait);
+    }
+}
+
+#[test]
 fn work_without_room_is_refused_and_the_connection_goes_on() {
     for (kind, busy) in
         [(FaceKind::Socket, "\"code\":\"busy\""), (FaceKind::Http, "Retry-After: 1\r\n")]
