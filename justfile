@@ -37,3 +37,7 @@ loadtest *FLAGS:
 # Measure the store.
 bench:
     cargo bench --bench store
+
+# What the store costs, as tables.
+footprint *FLAGS:
+    cargo run --release --example footprint -- {{FLAGS}}
