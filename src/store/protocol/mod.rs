@@ -20,8 +20,9 @@
 //! - **F3** (between the two collects of a snapshot) pairs with itself in other readers: two readers
 //!   cannot see two unrelated commits in opposite orders.
 //! - **F4** (before looking whether words are still those of a removal's snapshot) pairs with F3.
-//! - Everything else is acquire and release: the store that commits (Release) pairs with the loads of
-//!   collects and of the wait (Acquire), which is how a reader that counts an entry also finds it.
+//! - Everything else is acquire and release: every store to a word that is in use (Release) pairs with
+//!   the loads of collects and of the wait (Acquire), which is how a reader that counts an entry also
+//!   finds it.
 //!
 //! Nothing here knows what a memtable or a run looks like; the model checker brings its own
 //! ([`Platform`]).

@@ -55,9 +55,11 @@ impl<'p, 'c, P: Platform> Turn<'p, 'c, P> {
         let word = &generation.words[claim.slot];
         // Relaxed: the writer's own word; the slot changed hands through a mutex.
         let committed = word.load(Ordering::Relaxed) >> 1;
-        // Relaxed: F1 below orders it before the load.
-        word.store(committed << 1 | 1, Ordering::Relaxed);
-        // F1: pairs with F2 in `wait_for_writers`.
+        // Release: whoever reads this word counts the turns before by it as well, and must find their
+        // entries. The store that committed them does not see to that: what synchronises is the store
+        // that is read, and no earlier one.
+        word.store(committed << 1 | 1, Ordering::Release);
+        // F1: orders the store before the load; pairs with F2 in `wait_for_writers`.
         P::fence();
         let view = current.load();
         if std::ptr::eq(&*view.generation, generation) {
