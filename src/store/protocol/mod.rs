@@ -28,6 +28,8 @@
 //! ([`Platform`]).
 
 mod generation;
+#[cfg(test)]
+mod model;
 mod platform;
 mod slots;
 mod ticket;
