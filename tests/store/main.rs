@@ -1,11 +1,28 @@
 //! The store under real threads: every operation accounted for.
 
+mod linearizability;
+
 use std::collections::BTreeMap;
+use std::env;
+use std::str::FromStr;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use sortd::store::{Snapshot, SortedMultiset};
+
+/// What the random input comes from: `SORTD_TEST_SEED`, or another one each time.
+fn seed() -> u64 {
+    let seed = from_environment("SORTD_TEST_SEED").unwrap_or_else(rand::random);
+    println!("SORTD_TEST_SEED={seed}");
+    seed
+}
+
+/// The number in an environment variable, if that is set.
+fn from_environment<N: FromStr>(variable: &str) -> Option<N> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
 
 const WRITERS: i64 = 4;
 const BATCHES: i64 = 1500;
