@@ -1,6 +1,7 @@
 //! The store under real threads: every operation accounted for.
 
 mod linearizability;
+mod stress;
 
 use std::collections::BTreeMap;
 use std::env;
