@@ -38,7 +38,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "wire",
         rooms: &["command", "json"],
-        crates: &["bytes", "httparse", "memchr", "serde"],
+        crates: &["bytes", "httparse", "itoa", "memchr", "serde"],
         never: &["Instant", "SystemTime", "mio"],
     },
     Room { name: "session", rooms: &["command"], crates: &[], never: &["Instant", "SystemTime"] },

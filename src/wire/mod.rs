@@ -7,5 +7,6 @@
 
 pub mod http;
 pub mod lines;
+pub mod resp;
 #[cfg(test)]
 mod split;
