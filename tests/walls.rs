@@ -37,7 +37,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "wire",
-        rooms: &["command", "json"],
+        rooms: &["command", "json", "session"],
         crates: &["bytes", "httparse", "itoa", "memchr", "serde"],
         never: &["Instant", "SystemTime", "mio"],
     },

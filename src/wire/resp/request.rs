@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 /// A whole request: one or more arguments, the first of which is its name.
 ///
@@ -28,6 +28,14 @@ impl Request {
     /// How many bytes it holds.
     pub fn byte_length(&self) -> usize {
         self.strings.len()
+    }
+
+    /// Its last argument, as the bulk string that it came in. Copies nothing.
+    pub(super) fn into_last_string(self) -> Bytes {
+        let mut arguments = self.arguments();
+        arguments.by_ref().take(self.count - 1).for_each(drop);
+        let start = self.strings.len() - arguments.strings.len();
+        self.strings.freeze().slice(start..)
     }
 }
 

@@ -189,6 +189,19 @@ fn announcing_much_takes_no_memory() {
     assert!(input.capacity() < 1024);
 }
 
+#[test]
+fn the_last_string_is_found_without_its_forerunners() {
+    for bytes in [&b"*3\r\n$4\r\nECHO\r\n$1\r\na\r\n$3\r\nb\r\n\r\n"[..], b"ECHO a \"b\\r\\n\"\r\n"]
+    {
+        let mut input = BytesMut::from(bytes);
+        let Decoded::Request(request) = Decoder::new(AMPLE).decode(&mut input) else {
+            panic!("it is whole")
+        };
+        assert_eq!(request.arguments().len(), 3);
+        assert_eq!(&request.into_last_string()[..], b"$3\r\nb\r\n\r\n");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
