@@ -22,7 +22,7 @@ const MAX_WORKERS: u64 = 128;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "sortd", version, about, long_about = None, after_help = "A restart empties the array.")]
 pub struct Config {
-    /// Where the socket listener (JSON lines) listens
+    /// Where the socket listener (JSON lines and the Redis protocol) listens
     #[arg(long, env = "SORTD_LISTEN", value_name = "ADDR", value_parser = parse_addr, default_value = "127.0.0.1:7878")]
     pub listen: SocketAddr,
 
@@ -67,7 +67,7 @@ pub struct Config {
     #[arg(long, env = "SORTD_IDLE_TIMEOUT", value_name = "DURATION", value_parser = parse_timeout, default_value = "300s")]
     pub idle_timeout: Duration,
 
-    /// How long a request's head or line may take from its first byte; a body and a reply may take as
+    /// How long a request's head, line or Redis command may take from its first byte; a body and a reply may take as
     /// long again, plus a second for each 64 KiB
     #[arg(long, env = "SORTD_REQUEST_TIMEOUT", value_name = "DURATION", value_parser = parse_timeout, default_value = "10s")]
     pub request_timeout: Duration,

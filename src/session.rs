@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 pub enum Dialect {
     /// One JSON request a line, one JSON reply a line.
     JsonLines,
+    /// The protocol of Redis.
+    Resp,
 }
 
 impl Dialect {
@@ -15,6 +17,7 @@ impl Dialect {
     pub fn of_first_byte(byte: u8) -> Option<Dialect> {
         match byte {
             b'[' | b'{' | b' ' | b'\t' | b'\r' | b'\n' => Some(Dialect::JsonLines),
+            b'*' | b'a'..=b'z' | b'A'..=b'Z' => Some(Dialect::Resp),
             _ => None,
         }
     }
@@ -128,6 +131,8 @@ mod tests {
         for byte in 0..=u8::MAX {
             let expected = match byte {
                 b'[' | b'{' | b' ' | b'\t' | b'\r' | b'\n' => Some(Dialect::JsonLines),
+                b'*' => Some(Dialect::Resp),
+                _ if byte.is_ascii_alphabetic() => Some(Dialect::Resp),
                 _ => None,
             };
             assert_eq!(Dialect::of_first_byte(byte), expected, "{}", byte.escape_ascii());

@@ -4,7 +4,7 @@
 //! loop drives it when its stream may have become ready, and looks at it again at its deadline.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use mio::net::TcpStream;
 use crate::command::{Command, Error, ErrorCode, Reply};
 use crate::execute::Executor;
 
-use super::face::{Answer, Attempt, Body, Decoded, Exchange, Face, FaceKind};
+use super::face::{Answer, Attempt, Body, Caller, Decoded, Exchange, Face, FaceKind};
 use super::helpers::Work;
 
 /// Bytes read from one connection in one turn of the loop: some hundred small requests, about a
@@ -197,13 +197,13 @@ impl<S: Stream> Connection<S> {
     pub(super) fn new(
         stream: S,
         kind: FaceKind,
-        peer: SocketAddr,
+        caller: Caller,
         limits: Limits,
         now: Instant,
     ) -> Connection<S> {
         Connection {
             stream,
-            face: Face::new(kind, peer, limits.max_request_bytes),
+            face: Face::new(kind, caller, limits.max_request_bytes),
             // Found out by trying.
             readable: true,
             writable: true,
@@ -513,7 +513,8 @@ impl<S: Stream> Connection<S> {
     /// The bytes of requests and replies that it holds.
     pub(super) fn buffered_bytes(&self) -> usize {
         let away = self.away.as_ref().map_or(0, |away| away.bytes);
-        self.received_bytes() + self.output.len() + away
+        let body = self.body.as_ref().map_or(0, Body::buffered_bytes);
+        self.received_bytes() + self.output.len() + body + away
     }
 
     /// The bytes of requests that are not complete, or not looked at yet.

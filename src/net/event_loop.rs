@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -20,7 +19,7 @@ use crate::execute::Executor;
 use crate::metrics::Metrics;
 
 use super::connection::{Connection, Context, Limits, Next};
-use super::face::FaceKind;
+use super::face::{Caller, FaceKind};
 use super::helpers::{Done, Helpers, most_work};
 use super::listener::{Listener, too_many_connections, turn_away};
 use super::mailbox::{Mailbox, mailbox};
@@ -117,7 +116,7 @@ impl Drop for Permit {
 /// to one poll for life.
 struct Incoming {
     stream: TcpStream,
-    peer: SocketAddr,
+    caller: Caller,
     kind: FaceKind,
     permit: Permit,
 }
@@ -165,6 +164,8 @@ struct Acceptor {
     next: usize,
     /// Connections here without a permit.
     refused: usize,
+    /// The number of the next connection.
+    next_id: u64,
 }
 
 /// How event loops are set up.
@@ -242,7 +243,8 @@ impl EventLoop {
             let token = Token(LISTENERS + index);
             self.poll.registry().register(&mut listener.socket, token, Interest::READABLE)?;
         }
-        self.acceptor = Some(Acceptor { listeners, max_connections, next: 0, refused: 0 });
+        self.acceptor =
+            Some(Acceptor { listeners, max_connections, next: 0, refused: 0, next_id: 1 });
         Ok(())
     }
 
@@ -325,8 +327,8 @@ impl EventLoop {
 
     /// Takes in the connections that the accepting loop has sent.
     fn take_in(&mut self) {
-        while let Ok(Incoming { stream, peer, kind, permit }) = self.inbox.try_recv() {
-            self.own(stream, peer, kind, Some(permit));
+        while let Ok(Incoming { stream, caller, kind, permit }) = self.inbox.try_recv() {
+            self.own(stream, caller, kind, Some(permit));
         }
     }
 
@@ -356,13 +358,13 @@ impl EventLoop {
     fn own(
         &mut self,
         stream: TcpStream,
-        peer: SocketAddr,
+        caller: Caller,
         kind: FaceKind,
         permit: Option<Permit>,
     ) -> Option<Token> {
         let EventLoop { poll, clients, cx, .. } = self;
         let inserted = clients.insert_with(|token| {
-            let mut connection = Connection::new(stream, kind, peer, cx.limits, cx.now);
+            let mut connection = Connection::new(stream, kind, caller, cx.limits, cx.now);
             let both = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(connection.stream_mut(), token, both)?;
             Ok::<_, io::Error>(Client::new(connection, permit))
@@ -373,7 +375,7 @@ impl EventLoop {
                 Some(token)
             }
             Err(error) => {
-                log::warn!("{peer}: the connection cannot be watched: {error}");
+                log::warn!("{}: the connection cannot be watched: {error}", caller.address);
                 None
             }
         }
@@ -390,9 +392,11 @@ impl EventLoop {
                     break;
                 }
                 let accepted = listener.accept(self.cx.now, &self.cx.date);
-                let Some((stream, peer)) = accepted else { break };
+                let Some((stream, address)) = accepted else { break };
+                let caller = Caller { id: acceptor.next_id, address };
+                acceptor.next_id += 1;
                 let kind = listener.kind;
-                self.admit(&mut acceptor, stream, peer, kind);
+                self.admit(&mut acceptor, stream, caller, kind);
             }
         }
         self.acceptor = Some(acceptor);
@@ -403,17 +407,17 @@ impl EventLoop {
         &mut self,
         acceptor: &mut Acceptor,
         mut stream: TcpStream,
-        peer: SocketAddr,
+        caller: Caller,
         kind: FaceKind,
     ) {
         // Replies are written whole, so waiting for more to send only delays them.
         if let Err(error) = stream.set_nodelay(true) {
-            log::debug!("{peer}: {error}");
+            log::debug!("{}: {error}", caller.address);
         }
         let Some(permit) = self.lifecycle.admit(acceptor.max_connections) else {
             if acceptor.refused == MAX_REFUSED {
                 turn_away(&mut stream, kind, &self.cx.date);
-            } else if let Some(client) = self.own(stream, peer, kind, None) {
+            } else if let Some(client) = self.own(stream, caller, kind, None) {
                 acceptor.refused += 1;
                 let EventLoop { clients, cx, .. } = self;
                 clients
@@ -426,7 +430,7 @@ impl EventLoop {
         };
         let mailboxes = &self.lifecycle.mailboxes;
         acceptor.next = (acceptor.next + 1) % mailboxes.len();
-        let mut incoming = Incoming { stream, peer, kind, permit };
+        let mut incoming = Incoming { stream, caller, kind, permit };
         // The accepting loop is the first.
         if acceptor.next != 0 {
             match mailboxes[acceptor.next].send(incoming) {
@@ -434,8 +438,8 @@ impl EventLoop {
                 Err(back) => incoming = back,
             }
         }
-        let Incoming { stream, peer, kind, permit } = incoming;
-        self.own(stream, peer, kind, Some(permit));
+        let Incoming { stream, caller, kind, permit } = incoming;
+        self.own(stream, caller, kind, Some(permit));
     }
 
     /// Drives those who are queued now; those who want more come again in the next turn.

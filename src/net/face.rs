@@ -5,13 +5,14 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut};
 use rouille::Response;
 
 use crate::command::{Command, Error, ErrorCode, Reply};
 use crate::execute::Executor;
 use crate::rest::{self, Presentation};
-use crate::session::Dialect;
+use crate::session::{Dialect, Session};
+use crate::wire::resp::{self, Meaning};
 use crate::wire::{http, lines};
 
 use super::helpers::Work;
@@ -19,19 +20,45 @@ use super::helpers::Work;
 /// A larger body is not read in passing: parsing this much takes some tens of microseconds.
 const MAX_PARSED_BODY_BYTES: usize = 16 * 1024;
 
+/// A longer answer that is there already is sent from where it is, instead of through the output.
+const MAX_COPIED_BYTES: usize = 16 * 1024;
+
 /// What a listener's connections speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FaceKind {
-    /// JSON lines.
+    /// JSON lines or RESP.
     Socket,
     /// HTTP.
     Http,
 }
 
+/// Whose a connection is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caller {
+    /// The number of the connection, which no other one of this server has.
+    pub(super) id: u64,
+    pub(super) address: SocketAddr,
+}
+
 /// One connection's side of its protocol.
 pub(super) enum Face {
-    Socket { dialect: Option<Dialect>, decoder: lines::Decoder },
-    Http { decoder: http::Decoder, peer: SocketAddr, max_body_bytes: usize },
+    /// On the socket listener; its first byte will tell the dialect.
+    Socket {
+        caller: Caller,
+        max_request_bytes: usize,
+    },
+    Lines {
+        decoder: lines::Decoder,
+    },
+    Resp {
+        decoder: resp::Decoder,
+        session: Session,
+    },
+    Http {
+        decoder: http::Decoder,
+        peer: SocketAddr,
+        max_body_bytes: usize,
+    },
 }
 
 /// What came of the input so far.
@@ -51,18 +78,17 @@ pub(super) enum Decoded {
 #[derive(Clone)]
 pub(super) enum Exchange {
     Line(lines::Shape),
+    Resp(resp::Form),
     Http(http::Exchange, Presentation),
 }
 
 impl Face {
-    pub(super) fn new(kind: FaceKind, peer: SocketAddr, max_request_bytes: usize) -> Face {
+    pub(super) fn new(kind: FaceKind, caller: Caller, max_request_bytes: usize) -> Face {
         match kind {
-            FaceKind::Socket => {
-                Face::Socket { dialect: None, decoder: lines::Decoder::new(max_request_bytes) }
-            }
+            FaceKind::Socket => Face::Socket { caller, max_request_bytes },
             FaceKind::Http => Face::Http {
                 decoder: http::Decoder::new(max_request_bytes),
-                peer,
+                peer: caller.address,
                 max_body_bytes: max_request_bytes,
             },
         }
@@ -70,8 +96,14 @@ impl Face {
 
     /// Takes the next request off the input; `at_end` says that no more input will come.
     pub(super) fn decode(&mut self, input: &mut BytesMut, at_end: bool) -> Decoded {
+        if let Err(error) = self.tell_dialect(input) {
+            return Decoded::Answered(Answer::UnknownDialect(error));
+        }
         match self {
-            Face::Socket { dialect, decoder } => decode_line(dialect, decoder, input, at_end),
+            Face::Socket { .. } => Decoded::Incomplete,
+            Face::Lines { decoder } => decode_line(decoder, input, at_end),
+            // A line of words may be a part of what its client meant, so it counts only with its end.
+            Face::Resp { decoder, session } => decode_resp(decoder, session, input),
             Face::Http { decoder, peer, max_body_bytes } => match decoder.decode(input) {
                 http::Decoded::Incomplete => Decoded::Incomplete,
                 http::Decoded::Continue => Decoded::Continue(http::CONTINUE),
@@ -83,6 +115,29 @@ impl Face {
         }
     }
 
+    /// Settles the dialect by the first byte, once there is one.
+    fn tell_dialect(&mut self, input: &[u8]) -> Result<(), Error> {
+        let (&mut Face::Socket { caller, max_request_bytes }, Some(&byte)) =
+            (&mut *self, input.first())
+        else {
+            return Ok(());
+        };
+        *self = match Dialect::of_first_byte(byte) {
+            Some(Dialect::JsonLines) => {
+                Face::Lines { decoder: lines::Decoder::new(max_request_bytes) }
+            }
+            Some(Dialect::Resp) => Face::Resp {
+                decoder: resp::Decoder::new(max_request_bytes),
+                session: Session::new(caller.id, caller.address),
+            },
+            None => {
+                let message = "the first byte starts neither JSON nor a Redis command";
+                return Err(Error::new(ErrorCode::BadJson, message));
+            }
+        };
+        Ok(())
+    }
+
     /// Whether a request has begun whose head is complete and whose body is not.
     pub(super) fn is_in_body(&self) -> bool {
         matches!(self, Face::Http { decoder, .. } if decoder.is_in_body())
@@ -91,8 +146,8 @@ impl Face {
     /// How much of an incomplete request has been taken off the input.
     pub(super) fn buffered_bytes(&self) -> usize {
         match self {
-            Face::Socket { .. } => 0,
             Face::Http { decoder, .. } => decoder.buffered_bytes(),
+            Face::Socket { .. } | Face::Lines { .. } | Face::Resp { .. } => 0,
         }
     }
 
@@ -106,29 +161,19 @@ impl Face {
     /// The answer to a request that will not be read to its end; the connection closes after it.
     pub(super) fn refusal(&self, error: Error) -> Answer {
         match self {
-            Face::Socket { .. } => Answer::Line(lines::Shape::PLAIN, Reply::Error(error)),
+            Face::Socket { .. } | Face::Lines { .. } => {
+                Answer::Line(lines::Shape::PLAIN, Reply::Error(error))
+            }
+            Face::Resp { session, .. } => {
+                Answer::Resp(resp::Form::plain(session.version), Reply::Error(error))
+            }
             Face::Http { .. } => Exchange::Http(http::Exchange::REFUSED, Presentation::OBJECT)
                 .answer(Reply::Error(error)),
         }
     }
 }
 
-fn decode_line(
-    dialect: &mut Option<Dialect>,
-    decoder: &mut lines::Decoder,
-    input: &mut BytesMut,
-    at_end: bool,
-) -> Decoded {
-    if let (None, Some(&byte)) = (&dialect, input.first()) {
-        *dialect = Dialect::of_first_byte(byte);
-        if dialect.is_none() {
-            let message = "the first byte starts neither a JSON array nor an object";
-            return Decoded::Answered(Answer::UnknownDialect(Error::new(
-                ErrorCode::BadJson,
-                message,
-            )));
-        }
-    }
+fn decode_line(decoder: &mut lines::Decoder, input: &mut BytesMut, at_end: bool) -> Decoded {
     match decoder.decode(input, at_end) {
         lines::Decoded::Incomplete => Decoded::Incomplete,
         lines::Decoded::Request(shape, request) => match request {
@@ -158,6 +203,44 @@ fn carry_out_line(line: &[u8], executor: &mut Executor) -> Answer {
         // Without a token everybody is let in.
         (shape, Ok(lines::Request::Auth { .. })) => Answer::Admitted(shape),
         (shape, Err(error)) => Answer::Line(shape, Reply::Error(error)),
+    }
+}
+
+fn decode_resp(
+    decoder: &mut resp::Decoder,
+    session: &mut Session,
+    input: &mut BytesMut,
+) -> Decoded {
+    let request = match decoder.decode(input) {
+        resp::Decoded::Incomplete => return Decoded::Incomplete,
+        resp::Decoded::Request(request) => request,
+        resp::Decoded::Malformed(error) => {
+            return Decoded::Answered(Answer::Ready { bytes: error.reply(), closes: true });
+        }
+    };
+    match resp::interpret(request, session) {
+        Meaning::Command(form, command) => Decoded::Request(Exchange::Resp(form), command),
+        Meaning::Unparsed(unparsed) => {
+            let exchange = Exchange::Resp(unparsed.form());
+            Decoded::Large(
+                exchange.clone(),
+                Box::new(move |executor| exchange.guard(|| carry_out_resp(&unparsed, executor))),
+            )
+        }
+        Meaning::Reply(bytes) => Decoded::Answered(Answer::Ready { bytes, closes: false }),
+        Meaning::LastReply(bytes) => Decoded::Answered(Answer::Ready { bytes, closes: true }),
+        Meaning::Http => {
+            log::debug!("{}: HTTP was sent to the socket listener", session.peer);
+            Decoded::Answered(Answer::Nothing)
+        }
+    }
+}
+
+/// Parses a request and does what it asks for.
+fn carry_out_resp(unparsed: &resp::Unparsed, executor: &mut Executor) -> Answer {
+    match unparsed.parse() {
+        Ok((form, command)) => Answer::Resp(form, executor.execute(command)),
+        Err(bytes) => Answer::Ready { bytes, closes: false },
     }
 }
 
@@ -225,7 +308,7 @@ impl Exchange {
         catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| {
             log::error!("a request has met a defect: {}", message(&*panic));
             T::from(match self {
-                Exchange::Line(_) => Answer::Nothing,
+                Exchange::Line(_) | Exchange::Resp(_) => Answer::Nothing,
                 Exchange::Http(exchange, _) => {
                     let exchange = http::Exchange { keep_alive: false, ..*exchange };
                     problem(exchange, 500, "the server has failed at this request")
@@ -238,6 +321,7 @@ impl Exchange {
     pub(super) fn answer(&self, reply: Reply) -> Answer {
         match self {
             Exchange::Line(shape) => Answer::Line(shape.clone(), reply),
+            Exchange::Resp(form) => Answer::Resp(*form, reply),
             Exchange::Http(exchange, presentation) => {
                 Answer::Response(*exchange, rest::respond(presentation, reply))
             }
@@ -269,6 +353,12 @@ pub(super) enum Answer {
     Line(lines::Shape, Reply),
     /// To a client that has proved that it may come in.
     Admitted(lines::Shape),
+    Resp(resp::Form, Reply),
+    /// The bytes of the answer, and whether the connection ends after it.
+    Ready {
+        bytes: Bytes,
+        closes: bool,
+    },
     /// To a first byte that starts no dialect: the one `bad_json` after which there is nothing to say.
     UnknownDialect(Error),
     Response(http::Exchange, Response),
@@ -297,6 +387,16 @@ impl Answer {
                 lines::encode_admission(&shape, output);
                 Written { body: None, closes: false }
             }
+            Answer::Resp(form, reply) => {
+                let closes = matches!(&reply, Reply::Error(error) if error.code.closes());
+                let integers = resp::encode(reply, form, output);
+                Written { body: integers.map(|i| Body::new(i, Frames::None)), closes }
+            }
+            Answer::Ready { bytes, closes } if bytes.len() <= MAX_COPIED_BYTES => {
+                output.extend_from_slice(&bytes);
+                Written { body: None, closes }
+            }
+            Answer::Ready { bytes, closes } => Written { body: Some(Body::held(bytes)), closes },
             Answer::UnknownDialect(error) => {
                 lines::encode(Reply::Error(error), &lines::Shape::PLAIN, output);
                 Written { body: None, closes: true }
@@ -336,6 +436,8 @@ fn write_response(
 pub(super) struct Body {
     source: Box<dyn Read + Send>,
     frames: Frames,
+    /// The bytes that the source keeps in memory, where it does not make them as they are read.
+    held: usize,
 }
 
 enum Frames {
@@ -346,7 +448,18 @@ enum Frames {
 
 impl Body {
     fn new(source: impl Read + Send + 'static, frames: Frames) -> Body {
-        Body { source: Box::new(source), frames }
+        Body { source: Box::new(source), frames, held: 0 }
+    }
+
+    /// An answer that is there already.
+    fn held(bytes: Bytes) -> Body {
+        let held = bytes.len();
+        Body { held, ..Body::new(bytes.reader(), Frames::None) }
+    }
+
+    /// The bytes that it holds.
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.held
     }
 
     /// Moves up to `buffer`'s length from the source to `output` and returns whether that was the last
@@ -363,6 +476,7 @@ impl Body {
             Frames::None | Frames::Chunks => buffer.len(),
         };
         let n = read(&mut self.source, &mut buffer[..most])?;
+        self.held = self.held.saturating_sub(n);
         match &mut self.frames {
             Frames::Length { left } => {
                 if n == 0 {

@@ -11,7 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::command::{Error, ErrorCode};
 
-use super::face::{Face, FaceKind};
+use super::face::{Caller, Face, FaceKind};
 
 /// Connections that the kernel completes while we are busy. It takes the minimum of this and
 /// `net.core.somaxconn`.
@@ -118,7 +118,7 @@ pub(super) fn turn_away(stream: &mut TcpStream, kind: FaceKind, date: &str) {
 }
 
 fn refusal(kind: FaceKind, date: &str) -> BytesMut {
-    let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
+    let nobody = Caller { id: 0, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
     let mut text = BytesMut::new();
     let answer = Face::new(kind, nobody, 0).refusal(too_many_connections());
     if let Some(mut body) = answer.write(date, &mut text).body {

@@ -2,7 +2,7 @@
 //! and replies as bytes.
 //!
 //! A [`Decoder`] cuts requests from the input, [`interpret`] says what has to be done about one, and
-//! [`encode`] writes the reply to a command.
+//! [`encode()`] writes the reply to a command.
 
 mod array;
 mod connection;

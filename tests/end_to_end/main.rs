@@ -5,6 +5,7 @@ mod http_client;
 mod lifecycle;
 mod loadtest;
 mod parity;
+mod resp;
 mod rest;
 mod rouille_listener;
 mod server;

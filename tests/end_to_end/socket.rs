@@ -521,7 +521,7 @@ fn an_add_past_the_cap_is_refused_whole() {
 #[test]
 fn a_first_byte_of_no_dialect_gets_one_line() {
     let server = start();
-    for greeting in ["5\n", "\"x\"\n", "\u{16}\u{3}\u{1}", "GET / HTTP/1.1\r\n\r\n"] {
+    for greeting in ["5\n", "\"x\"\n", "\u{16}\u{3}\u{1}", "$4\r\nPING\r\n"] {
         let reply = exchange(server.socket_addr(), greeting.as_bytes());
         assert!(reply.starts_with(r#"{"error":{"code":"bad_json""#), "{reply}");
         assert_eq!(reply.matches('\n').count(), 1, "{reply}");

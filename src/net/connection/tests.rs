@@ -3,6 +3,7 @@ mod bounds;
 mod broken;
 mod closing;
 mod deadlines;
+mod resp;
 mod stopping;
 mod work;
 
@@ -10,6 +11,7 @@ use super::*;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rouille::{Response, ResponseBody};
@@ -277,7 +279,7 @@ impl Peer {
             shutdown_fails: false,
             is_shut: Cell::new(false),
         };
-        let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
+        let nobody = Caller { id: 1, address: SocketAddr::from(([127, 0, 0, 1], 1)) };
         Peer { connection: Connection::new(stream, kind, nobody, limits, now), cx }
     }
 
@@ -428,7 +430,7 @@ struct Refused {
 /// The longest line or body where something is refused.
 const REFUSED_ABOVE: usize = 1000;
 
-fn refusals() -> [Refused; 7] {
+fn refusals() -> [Refused; 9] {
     let too_long = &[&b"["[..], &[b' '; REFUSED_ABOVE]].concat();
     let too_large = b"POST /array HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n";
     let beyond = b"POST /array HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999\r\n\r\n";
@@ -437,8 +439,10 @@ fn refusals() -> [Refused; 7] {
         Refused { name, kind, request, expected }
     };
     [
-        refused("an unknown dialect", FaceKind::Socket, b"hello\n", "\"code\":\"bad_json\""),
-        refused("HTTP on the socket", FaceKind::Socket, LIVEZ, "\"code\":\"bad_json\""),
+        refused("an unknown dialect", FaceKind::Socket, b"5\n", "\"code\":\"bad_json\""),
+        refused("no array", FaceKind::Socket, b"*x\r\n", "-ERR Protocol error: "),
+        refused("an array too large", FaceKind::Socket, b"*1\r\n$992\r\n", "-ERR Protocol error: "),
+        refused("a farewell", FaceKind::Socket, b"QUIT\r\nPING\r\n", "+OK\r\n"),
         refused("a line too long", FaceKind::Socket, too_long, "\"code\":\"too_large\""),
         refused("lines on HTTP", FaceKind::Http, PING, "HTTP/1.1 400 Bad Request"),
         refused("a line feed", FaceKind::Http, b"GET / HTTP/1.1\n\n", "HTTP/1.1 400 Bad Request"),

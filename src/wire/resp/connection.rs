@@ -75,14 +75,17 @@ pub(super) fn auth(
     mut arguments: Arguments<'_>,
     out: &mut BytesMut,
 ) -> Done {
-    if arguments.len() == 1 {
-        return Err(Refusal::new(
+    match arguments.len() {
+        1 => Err(Refusal::new(
             "ERR AUTH <password> called without any password configured for the default user. \
              Are you sure your configuration is correct?",
-        ));
+        )),
+        2 => {
+            authenticate(arguments.next().unwrap_or_default())?;
+            ok(session, out)
+        }
+        _ => Err(Refusal::SYNTAX),
     }
-    authenticate(arguments.next().unwrap_or_default())?;
-    ok(session, out)
 }
 
 /// As Redis does where its one user needs no password: any will do.

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::mem;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
+use crate::session::RespVersion;
+
+use super::encode::Encoder;
 use super::inline;
 use super::request::Request;
 
@@ -37,6 +40,16 @@ pub enum ProtocolError {
     MissingLineEnd,
     /// The request is larger than the server takes.
     RequestTooBig,
+}
+
+impl ProtocolError {
+    /// The reply that says so, after which the connection ends.
+    pub fn reply(self) -> Bytes {
+        let mut reply = BytesMut::new();
+        let version = RespVersion::default();
+        Encoder { version, out: &mut reply }.error(format_args!("ERR {self}"));
+        reply.freeze()
+    }
 }
 
 impl fmt::Display for ProtocolError {

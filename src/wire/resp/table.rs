@@ -335,7 +335,7 @@ pub(super) static COMMANDS: &[Entry] = &[
     },
     Entry {
         name: "auth",
-        arity: from_to(2, 3),
+        arity: from_to(2, 1 + MAX_OPTIONS),
         flags: UNAUTHENTICATED,
         summary: "Authenticates the connection.",
         arguments: &[

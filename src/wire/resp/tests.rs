@@ -220,7 +220,7 @@ fn each_refusal_is_worded_as_redis_does() {
         ("CONFIG GET", arity("config|get")),
         ("CONFIG SET a b", "-ERR unknown subcommand 'SET'. Try CONFIG HELP.\r\n".to_owned()),
         ("AUTH", arity("auth")),
-        ("AUTH a b c", arity("auth")),
+        ("AUTH a b c", SYNTAX.to_owned()),
         ("RESET x", arity("reset")),
     ];
     for (line, expected) in cases {
@@ -534,6 +534,15 @@ fn the_table_is_told_to_those_who_ask() {
         let help = answer(&mut session, &format!("{container} help"));
         assert!(help.contains(&format!("+{container} <subcommand>")), "{help}");
         assert!(help.contains("\r\n+HELP\r\n+    Lists the subcommands.\r\n"), "{help}");
+    }
+}
+
+#[test]
+fn the_readme_names_every_command() {
+    let readme = include_str!("../../../README.md");
+    for entry in COMMANDS {
+        let name = format!("`{}", entry.name.to_uppercase());
+        assert!(readme.contains(&name), "{name}`");
     }
 }
 

@@ -11,6 +11,10 @@ fn what_came_before_a_half_close_is_answered() {
         ("a line without its end", FaceKind::Socket, b"[2,1]", |received| received == "[1,2]\n"),
         ("half a line", FaceKind::Socket, b"[2,", bad_json),
         ("white space", FaceKind::Socket, b" \r\n ", str::is_empty),
+        ("a command", FaceKind::Socket, b"ADD 2 1\r\n", |received| received == ":2\r\n"),
+        // Perhaps it would have gone on.
+        ("a command without its end", FaceKind::Socket, b"ADD 2 1", str::is_empty),
+        ("half an array", FaceKind::Socket, b"*1\r\n$4\r\nPING", str::is_empty),
         ("HTTP, nothing", FaceKind::Http, b"", str::is_empty),
         ("HTTP, a request", FaceKind::Http, LIVEZ, |received| received.ends_with("\r\n\r\nok\n")),
         ("HTTP, half a head", FaceKind::Http, b"GET / HT", |received| !received.contains("200")),

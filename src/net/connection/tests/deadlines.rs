@@ -4,8 +4,11 @@ use super::*;
 
 #[test]
 fn an_idle_client_has_the_idle_time_from_its_last_byte() {
-    let cases: [(FaceKind, &[&[u8]]); 2] =
-        [(FaceKind::Socket, &[PING, b"\n", b"\r\n", b" \n"]), (FaceKind::Http, &[LIVEZ, b"\r\n"])];
+    let cases: [(FaceKind, &[&[u8]]); 3] = [
+        (FaceKind::Socket, &[PING, b"\n", b"\r\n", b" \n"]),
+        (FaceKind::Socket, &[b"PING\r\n", b"*0\r\n", b"\r\n"]),
+        (FaceKind::Http, &[LIVEZ, b"\r\n"]),
+    ];
     for (kind, sent) in cases {
         let mut peer = Peer::new(kind);
         assert_eq!(peer.run(), Next::Wait);
@@ -40,6 +43,14 @@ fn a_head_or_line_has_its_time_from_its_first_byte() {
     let cases = [
         ("a line", FaceKind::Socket, &b"[1"[..], &b",2"[..], "\"code\":\"timeout\""),
         ("a line after another", FaceKind::Socket, b"[1]\n[1", b",2", "\"code\":\"timeout\""),
+        ("a command", FaceKind::Socket, b"AD", b"D 1", "-ERR the request was not complete in time"),
+        (
+            "an array after another",
+            FaceKind::Socket,
+            b"*1\r\n$4\r\nPING\r\n*1\r\n",
+            b"$1000\r\n",
+            "+PONG\r\n-ERR the request was not complete in time",
+        ),
         ("a head", FaceKind::Http, b"GET / HT", b"TP/1.1\r\nA:", "HTTP/1.1 408 Request Timeout"),
         (
             "a head after another request",

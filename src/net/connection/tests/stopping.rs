@@ -7,6 +7,7 @@ fn an_idle_connection_stops_at_once() {
     for (kind, before) in [
         (FaceKind::Socket, &b""[..]),
         (FaceKind::Socket, PING),
+        (FaceKind::Socket, b"PING\r\n"),
         (FaceKind::Http, b""),
         (FaceKind::Http, LIVEZ),
         (FaceKind::Http, b"\r\n"),
@@ -34,6 +35,8 @@ fn what_was_received_whole_is_answered_and_the_rest_refused() {
         ("the rest of a line", FaceKind::Socket, b"[2", b",1]\n", &["[1,2]\n"]),
         ("half a line", FaceKind::Socket, b"[1", b"", &[stopping]),
         ("a line and a half", FaceKind::Socket, b"", b"[1]\n[2", &["[1]\n", stopping]),
+        ("commands", FaceKind::Socket, b"", b"ADD 7\r\nADD 8\r\n", &[":1\r\n", ":2\r\n"]),
+        ("half an array", FaceKind::Socket, b"*1\r\n", b"$4\r\n", &["-ERR the server is shutting"]),
         ("a request", FaceKind::Http, b"", LIVEZ, &["HTTP/1.1 200 OK"]),
         ("half a head", FaceKind::Http, half_a_head, b"", &[unavailable]),
         ("a head without its body", FaceKind::Http, no_body, b"", &[unavailable]),
