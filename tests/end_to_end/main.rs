@@ -1,5 +1,6 @@
 //! The server from outside: raw bytes to real sockets on port 0, and the built programs.
 
+mod clients;
 mod hostile;
 mod http_client;
 mod lifecycle;
