@@ -7,6 +7,7 @@ mod lifecycle;
 mod loadtest;
 mod parity;
 mod resp;
+mod resp_client;
 mod rest;
 mod rouille_listener;
 mod server;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sortd::Server;
 
 use crate::http_client::Client;
+use crate::resp_client::Resp;
 use crate::server::{Lines, config, start_with};
 
 /// The cap under which faces are compared, so that they meet it.
@@ -93,8 +94,9 @@ trait Face {
 type Connect = fn(&Server) -> Box<dyn Face>;
 
 /// Every face. For each ask at least one has words.
-const FACES: [(&str, Connect); 2] = [
+const FACES: [(&str, Connect); 3] = [
     ("JSON lines", |server| Box::new(Lines::connect(server))),
+    ("RESP", |server| Box::new(Resp::connect(server))),
     ("REST", |server| Box::new(Client::connect(server.http_addr()))),
 ];
 
@@ -222,6 +224,88 @@ fn part_as_query(part: Part) -> String {
         part.limit.map(|limit| format!("limit={limit}")),
     ];
     parameters.into_iter().flatten().collect::<Vec<_>>().join("&")
+}
+
+impl Face for Resp {
+    fn ask(&mut self, ask: &Ask) -> Option<Meaning> {
+        let infinity = |bound: Option<i64>, sign: &str| {
+            bound.map_or_else(|| format!("{sign}inf"), |bound| bound.to_string())
+        };
+        let command = match ask {
+            Ask::Add(values) => words("ADD", values)?,
+            Ask::Array(Part { min, max, is_descending, offset, limit }) => {
+                let (min, max) = (infinity(*min, "-"), infinity(*max, "+"));
+                let rev = if *is_descending { " REV" } else { "" };
+                let limit = limit.map_or_else(|| "-1".to_owned(), |limit| limit.to_string());
+                format!("BETWEEN {min} {max}{rev} LIMIT {} {limit}", offset.unwrap_or(0))
+            }
+            Ask::Count(None, None) => "COUNT".to_owned(),
+            Ask::Count(min, max) => {
+                format!("COUNT {} {}", infinity(*min, "-"), infinity(*max, "+"))
+            }
+            Ask::Rank(value) => format!("RANK {value}"),
+            Ask::At(index) => format!("AT {index}"),
+            Ask::Quantiles(q) => {
+                q.iter().fold("QUANTILE".to_owned(), |command, q| format!("{command} {q}"))
+            }
+            Ask::Min => "MIN".to_owned(),
+            Ask::Max => "MAX".to_owned(),
+            Ask::Remove(values) => words("REMOVE", values)?,
+            Ask::RemoveAll(values) => words("REMOVEALL", values)?,
+            Ask::RemoveRange(min, max) => format!("REMOVERANGE {min} {max}"),
+            Ask::PopMin(n) => format!("POPMIN {n}"),
+            Ask::PopMax(n) => format!("POPMAX {n}"),
+            Ask::Clear => "CLEAR".to_owned(),
+            Ask::Stats => "INFO array".to_owned(),
+            Ask::AddShowing(..) | Ask::Matching(_) | Ask::Histogram(_) => return None,
+        };
+        let reply = Resp::ask(self, &command);
+        Some(match (reply.as_bytes()[0], ask) {
+            (b'-', _) if reply.starts_with("-OOM ") => Meaning::Full,
+            (b'-', _) => Meaning::Malformed,
+            (b':', Ask::Rank(value)) => {
+                let equal = Resp::ask(self, &format!("COUNT {value} {value}"));
+                Meaning::Rank { rank: number(&reply), equal: number(&equal) }
+            }
+            (b':', Ask::At(_) | Ask::Min | Ask::Max) => Meaning::Element(elements(&reply)[0]),
+            (b':', _) => Meaning::Number(number(&reply)),
+            (b'*', Ask::Quantiles(_)) => Meaning::Quantiles(elements(&reply)),
+            (b'*', _) => {
+                let elements = elements(&reply).into_iter();
+                Meaning::Elements(elements.map(|element| element.expect("an element")).collect())
+            }
+            (b'$', Ask::Stats) => {
+                let field = |name: &str| {
+                    let mut fields = reply.lines().filter_map(|line| line.strip_prefix(name));
+                    let value = fields.next().and_then(|value| value.strip_prefix(':'));
+                    value.expect("the field is there").parse().expect("it is a number")
+                };
+                Meaning::Stats {
+                    count: field("count"),
+                    epoch: field("epoch"),
+                    added: field("values_added"),
+                    removed: field("values_removed"),
+                }
+            }
+            _ => Meaning::Element(elements(&reply)[0]),
+        })
+    }
+}
+
+/// A command with these values; there are no words for none.
+fn words(name: &str, values: &[i64]) -> Option<String> {
+    let command = values.iter().fold(name.to_owned(), |command, v| format!("{command} {v}"));
+    (!values.is_empty()).then_some(command)
+}
+
+fn number(reply: &str) -> u64 {
+    reply[1..].trim_end().parse().expect("it is a number")
+}
+
+/// The integers and nulls in a reply.
+fn elements(reply: &str) -> Vec<Option<i64>> {
+    let lines = reply.lines().filter(|line| !line.starts_with('*'));
+    lines.map(|line| line.strip_prefix(':').map(|n| n.parse().expect("an integer"))).collect()
 }
 
 /// What an object means, which both JSON faces share.
@@ -414,6 +498,10 @@ fn every_ask_is_in_the_conversation_over_every_face_that_has_words_for_it() {
     // What a face has no words for, so that what is missing does not go unseen.
     let unspoken = |face: &str, ask: &Ask| match (face, ask) {
         ("JSON lines", Ask::Histogram(_)) => true,
+        ("RESP", Ask::AddShowing(..) | Ask::Matching(_) | Ask::Histogram(_)) => true,
+        ("RESP", Ask::Add(values) | Ask::Remove(values) | Ask::RemoveAll(values)) => {
+            values.is_empty()
+        }
         ("REST", Ask::Remove(values) | Ask::RemoveAll(values)) => values.len() != 1,
         _ => false,
     };
