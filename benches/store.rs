@@ -30,7 +30,7 @@ use criterion::{
 use sortd::store::Snapshot;
 use stores::{
     MutexTree, RwLockTree, Skiplist, Sortd, Source, Store, Values, fill, filled, put_off, retire,
-    threads, while_writing,
+    while_writing,
 };
 
 const SIZES: [usize; 2] = [100_000, 1_000_000];
@@ -68,7 +68,7 @@ fn group<'c>(criterion: &'c mut Criterion, name: String) -> BenchmarkGroup<'c, W
 struct Lazy<S: Store> {
     values: Values,
     size: usize,
-    made: Option<(S, usize)>,
+    made: Option<S>,
 }
 
 impl<S: Store> Lazy<S> {
@@ -79,21 +79,18 @@ impl<S: Store> Lazy<S> {
     /// The store, quiet, with from `size` to twice as many elements. Not within what is timed:
     /// criterion takes its first iterations for the guide to how many it has time for.
     fn get(&mut self) -> &S {
-        if self.made.as_ref().is_some_and(|(store, _)| store.len() > 2 * self.size) {
+        if self.made.as_ref().is_some_and(|store| store.len() > 2 * self.size) {
             self.retire();
         }
         let (values, size) = (self.values, self.size);
-        let (store, _) = self.made.get_or_insert_with(|| {
-            let before = threads();
-            (filled(values, size), before)
-        });
+        let store = self.made.get_or_insert_with(|| filled(values, size));
         store.hurry_until_quiet();
         store
     }
 
     fn retire(&mut self) {
-        if let Some((store, threads_before)) = self.made.take() {
-            retire(store, threads_before);
+        if let Some(store) = self.made.take() {
+            retire(store);
         }
     }
 }
@@ -132,12 +129,12 @@ fn add_to<S: Store>(
     group.bench_function(id, |bencher| {
         bencher.iter_custom(|iterations| {
             let fill_one = || {
-                let (before, store) = (threads(), S::new());
+                let store = S::new();
                 let begin = Instant::now();
                 let to_commit = fill(&store, values, size, writers).to_commit;
                 store.hurry_until_quiet();
                 let elapsed = if to_quiet { begin.elapsed() } else { to_commit };
-                retire(store, before);
+                retire(store);
                 elapsed
             };
             (0..iterations).map(|_| fill_one()).sum()
@@ -270,12 +267,11 @@ fn clear_of<S: Store>(group: &mut BenchmarkGroup<'_, WallTime>, size: usize) {
     group.bench_function(S::NAME, |bencher| {
         bencher.iter_custom(|iterations| {
             let clear_one = || {
-                let before = threads();
                 let store: S = filled(Values::Uniform, size);
                 let begin = Instant::now();
                 store.clear();
                 let elapsed = begin.elapsed();
-                retire(store, before);
+                retire(store);
                 elapsed
             };
             (0..iterations).map(|_| clear_one()).sum()

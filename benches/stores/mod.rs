@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "each of the programs that share this file uses a part of it")]
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::mem;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -392,10 +393,10 @@ pub(crate) fn filled<S: Store>(values: Values, size: usize) -> S {
 }
 
 /// Drops it and waits until threads of its own have ended, so that they do not run beside what is
-/// measured next. `threads_before` is what [`threads`] told before it was made.
-pub(crate) fn retire(store: impl Store, threads_before: usize) {
+/// measured next.
+pub(crate) fn retire(store: impl Store) {
     drop(store);
-    wait_until(|| threads() <= threads_before);
+    wait_until(|| store_threads() == 0);
 }
 
 /// Takes the smallest element of a queue and adds a later one.
@@ -430,9 +431,12 @@ pub(crate) fn while_writing<S: Store, T>(
     })
 }
 
-/// How many threads this process has. Zero where the system does not tell.
-pub(crate) fn threads() -> usize {
-    std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
+/// How many threads of stores there are; by their names, as criterion keeps threads, too. Zero where
+/// the system does not tell.
+fn store_threads() -> usize {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("sortd-")).count()
 }
 
 fn wait_until(mut condition: impl FnMut() -> bool) {

@@ -8,8 +8,7 @@ use sortd::store::Snapshot;
 use crate::Options;
 use crate::report::{Rounds, ns_each, percentile, row, section};
 use crate::stores::{
-    MutexTree, RwLockTree, Skiplist, Sortd, Source, Store, Values, filled, retire, threads,
-    while_writing,
+    MutexTree, RwLockTree, Skiplist, Sortd, Source, Store, Values, filled, retire, while_writing,
 };
 
 /// How long one operation is measured in a round.
@@ -110,11 +109,10 @@ pub(crate) fn order_statistics(options: &Options) {
     for operation in [CLOCK, SNAPSHOT].into_iter().chain(ORDER_STATISTICS) {
         let mut cells: [Rounds; 4] = Default::default();
         for _ in 0..options.rounds {
-            let before = threads();
             let store: Sortd = filled(Values::Uniform, size);
             let idle = sample(&store, operation);
             let writing = while_writing(&store, WRITERS, || sample(&store, operation));
-            retire(store, before);
+            retire(store);
             cells[0].push(percentile(&idle, 500));
             cells[1].push(percentile(&idle, 990));
             cells[2].push(percentile(&writing, 500));
@@ -137,10 +135,9 @@ pub(crate) fn snapshots(options: &Options) {
     );
     let mut cells: [Rounds; 5] = Default::default();
     for _ in 0..options.rounds {
-        let before = threads();
         let store: Sortd = filled(Values::Uniform, SNAPSHOT_SIZE);
         let samples = while_writing(&store, MANY_WRITERS, || sample(&store, SNAPSHOT));
-        retire(store, before);
+        retire(store);
         for (rounds, thousandths) in cells.iter_mut().zip([500, 990, 999, 1000]) {
             rounds.push(percentile(&samples, thousandths));
         }
@@ -176,12 +173,11 @@ fn copy_all(store: &Sortd) -> i64 {
 }
 
 fn scan_of<S: Store>(options: &Options, how: &str, scan: fn(&S) -> i64) {
-    let before = threads();
     let store: S = filled(Values::Uniform, options.size());
     let mut ns = Rounds::default();
     for _ in 0..options.rounds {
         ns.push(ns_each(timed(|| scan(&store)), store.len()));
     }
-    retire(store, before);
+    retire(store);
     row(&[&S::NAME, &how, &ns]);
 }

@@ -8,7 +8,7 @@ use crate::Options;
 use crate::process::{resident, resident_at_rest};
 use crate::report::{Rounds, ns_each, row, section};
 use crate::stores::{
-    MutexTree, RwLockTree, Skiplist, Sortd, Source, Store, Values, filled, put_off, retire, threads,
+    MutexTree, RwLockTree, Skiplist, Sortd, Source, Store, Values, filled, put_off, retire,
 };
 
 /// Pairs that make a row.
@@ -41,11 +41,11 @@ pub(crate) fn queue(options: &Options) {
 }
 
 fn queue_of<S: Store>(options: &Options, size: usize) {
-    let (before, before_bytes) = (threads(), resident());
+    let before = resident();
     let store: S = filled(Values::Delays, size);
     let (len, mut handle) = (store.len(), store.handle());
     let mut delays = Source::new(Values::Delays, 1, 2);
-    let mib = |bytes: i64| format!("{:.1}", (bytes - before_bytes) as f64 / 1_048_576.0);
+    let mib = |bytes: i64| format!("{:.1}", (bytes - before) as f64 / 1_048_576.0);
     row(&[&S::NAME, &0, &"", &mib(resident_at_rest())]);
     for million in 1..=options.pairs.div_ceil(MILLION) {
         let begin = Instant::now();
@@ -55,7 +55,7 @@ fn queue_of<S: Store>(options: &Options, size: usize) {
     }
     assert_eq!(store.len(), len, "a queue keeps its length");
     drop(handle);
-    retire(store, before);
+    retire(store);
 }
 
 /// The tables of clears.
@@ -81,13 +81,12 @@ pub(crate) fn clear(options: &Options) {
 fn clear_of<S: Store>(options: &Options) {
     let mut cells: [Rounds; 4] = Default::default();
     for _ in 0..options.rounds {
-        let before = threads();
         let store: S = filled(Values::Uniform, options.size());
         cells[0].push(microseconds(clear_one(&store)));
-        retire(store, before);
+        retire(store);
         let store: S = filled(Values::Uniform, options.size());
         let (clear, longest) = clear_beside_a_writer(&store);
-        retire(store, before);
+        retire(store);
         cells[1].push(microseconds(clear));
         cells[2].push(microseconds(longest[0]));
         cells[3].push(microseconds(longest[1]));
