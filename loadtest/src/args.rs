@@ -91,8 +91,13 @@ pub(crate) struct Args {
     )]
     pub(crate) pipeline: usize,
 
-    /// What the server is asked to reply to an add. Default: count. Not in scenario classic, whose
-    /// requests are bare arrays, and whose replies are the whole array.
+    /// What is spoken on the socket. Over RESP, the protocol of Redis, the reply to an add is the
+    /// array's new length.
+    #[arg(long, value_name = "NAME", default_value = "json")]
+    pub(crate) protocol: Protocol,
+
+    /// What the server is asked to reply to an add. Default: count. In scenario ingest only, and
+    /// only as JSON: the replies of scenario classic are the whole array.
     #[arg(long, value_name = "WHAT")]
     reply: Option<ReplyKind>,
 
@@ -122,20 +127,21 @@ impl Args {
     /// Refuses flags that do not go together.
     fn validated(self) -> Result<Self, clap::Error> {
         let refused = |why| Err(Self::command().error(ErrorKind::ArgumentConflict, why));
-        if let ScenarioName::Classic = self.scenario {
-            if self.reply.is_some() {
-                return refused(
-                    "--reply: scenario classic sends bare arrays, to which the reply is always the \
-                     whole array"
-                        .to_owned(),
-                );
-            }
-            if self.pipeline > 1 {
-                return refused(
-                    "--pipeline: scenario classic closes each connection after one request"
-                        .to_owned(),
-                );
-            }
+        let scenario = self.scenario;
+        if self.reply.is_some() && !matches!(scenario, ScenarioName::Ingest) {
+            return refused(format!(
+                "--reply: scenario {scenario} leaves no choice of the reply to an add"
+            ));
+        }
+        if self.reply.is_some() && self.protocol == Protocol::Resp {
+            return refused(
+                "--reply: over RESP the reply to an add is the array's new length".to_owned(),
+            );
+        }
+        if self.pipeline > 1 && matches!(scenario, ScenarioName::Classic) {
+            return refused(
+                "--pipeline: scenario classic closes each connection after one request".to_owned(),
+            );
         }
         if self.pipeline.saturating_mul(*self.batch.end()) > MAX_VALUES_IN_FLIGHT {
             return refused(format!(
@@ -152,7 +158,7 @@ impl Args {
     pub(crate) fn values(&self) -> RangeInclusive<i64> {
         self.values.clone().unwrap_or(match self.scenario {
             ScenarioName::Classic => CLASSIC_VALUES,
-            ScenarioName::Ingest => ALL_VALUES,
+            _ => ALL_VALUES,
         })
     }
 
@@ -174,6 +180,8 @@ pub(crate) enum ScenarioName {
     Classic,
     /// Connections stay open, and each adds batch after batch, --pipeline of them in flight.
     Ingest,
+    /// Connections stay open, and each adds, reads, counts, ranks, removes, pops and clears.
+    Mixed,
 }
 
 impl Display for ScenarioName {
@@ -181,6 +189,25 @@ impl Display for ScenarioName {
         f.write_str(match self {
             ScenarioName::Classic => "classic",
             ScenarioName::Ingest => "ingest",
+            ScenarioName::Mixed => "mixed",
+        })
+    }
+}
+
+/// What is spoken on the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    /// A line of JSON for each request and reply.
+    Json,
+    /// The protocol of Redis.
+    Resp,
+}
+
+impl Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Protocol::Json => "json",
+            Protocol::Resp => "resp",
         })
     }
 }

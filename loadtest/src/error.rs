@@ -89,7 +89,7 @@ mod tests {
         );
         assert_eq!(kind(RequestError::Io(ErrorKind::BrokenPipe.into())), "reset");
         assert_eq!(kind(RequestError::Io(ErrorKind::NetworkDown.into())), "io");
-        let full = ServerError { code: "full".into(), message: "no room".into() };
+        let full = ServerError::new("full", "no room", false);
         assert_eq!(kind(RequestError::Server(full)), "server_error:full");
         assert_eq!(kind(Malformed("what".into()).into()), "protocol");
     }

@@ -49,6 +49,16 @@ impl BatchSource {
         let left = self.len.sample(&mut rng);
         Batch { rng, left, value: &self.value }
     }
+
+    /// A generator for whatever else the request of this number needs.
+    pub(crate) fn rng(&self, number: u64) -> Xoshiro256PlusPlus {
+        Xoshiro256PlusPlus::seed_from_u64(self.key.rotate_left(32).wrapping_add(number))
+    }
+
+    /// A value like those of the batches.
+    pub(crate) fn value(&self, rng: &mut Xoshiro256PlusPlus) -> i64 {
+        self.value.sample(rng)
+    }
 }
 
 impl Iterator for Batch<'_> {

@@ -27,6 +27,7 @@ use args::{Args, ScenarioName};
 use report::Report;
 use scenario::classic::Classic;
 use scenario::ingest::Ingest;
+use scenario::mixed::Mixed;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -47,10 +48,14 @@ fn main() -> ExitCode {
 /// Runs the scenario asked for. An error is one line that says why nothing could be measured.
 fn run(args: &Args) -> Result<Report, String> {
     limits::admit(args.connections)?;
+    let (protocol, pipeline, timeout) = (args.protocol, args.pipeline, args.timeout);
     match args.scenario {
-        ScenarioName::Classic => measure::run(args, Classic::new),
+        ScenarioName::Classic => measure::run(args, |run| Classic::new(run, protocol)),
         ScenarioName::Ingest => {
-            measure::run(args, |run| Ingest::new(run, args.pipeline, args.reply(), args.timeout))
+            measure::run(args, |run| Ingest::new(run, pipeline, (protocol, args.reply()), timeout))
+        }
+        ScenarioName::Mixed => {
+            measure::run(args, |run| Mixed::new(run, protocol, pipeline, timeout))
         }
     }
 }

@@ -179,7 +179,7 @@ mod tests {
     fn kinds_are_bounded() {
         let mut stats = Stats::new();
         for code in 0..1000 {
-            let error = ServerError { code: code.to_string(), message: String::new() };
+            let error = ServerError::new(&code.to_string(), "", false);
             stats.error(&RequestError::Server(error), "request");
         }
         assert_eq!(stats.errors.len(), MAX_ERROR_KINDS + 1);

@@ -1,20 +1,22 @@
 //! Scenario `classic`: connect, send one batch as a bare array, read the server's whole sorted
-//! array, check it, close, and again.
+//! array, check it, close, and again. Over RESP it is `ADD` and, in the same write, `RANGE 0 -1`.
 //!
 //! A reply is judged as it streams by. Once its newline has come the client closes its own side and
 //! waits for the server to do the same, so that a stray byte after the reply is always seen,
 //! however late it comes. Latency is counted from the start of connecting to that newline.
 
-use super::text::append_array;
+use super::text::{append_array, append_command};
 use super::{Next, Run, Scenario};
+use crate::args::Protocol;
 use crate::error::RequestError;
-use crate::verify::{ArrayChecks, Progress, ReplyParser, Shape};
+use crate::verify::{ArrayChecks, Bounds, Progress, ReplyParser, Shape};
 use std::time::Instant;
 
 /// The scenario's state over all connections.
 #[derive(Debug)]
 pub(crate) struct Classic {
     run: Run,
+    protocol: Protocol,
 }
 
 /// One request on a connection of its own.
@@ -33,29 +35,29 @@ pub(crate) struct Session {
     stage: Stage,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Stage {
     Connecting,
     /// The request is sent, or about to be.
     Waiting {
-        /// The least length of the reply.
-        least: u64,
+        /// Of the length of the reply.
+        bounds: Bounds,
     },
     Answered,
 }
 
 impl Classic {
     /// The scenario for a run that begins.
-    pub(crate) fn new(mut run: Run) -> Self {
+    pub(crate) fn new(mut run: Run, protocol: Protocol) -> Self {
         if run.shared {
             let reason = "batch_missing, length: others may change the array (--shared)";
             run.stats.checks_skipped.push(reason.to_owned());
         }
-        Self { run }
+        Self { run, protocol }
     }
 
     /// The reply is complete, and the batch thereby acknowledged, whatever the checks say.
-    fn answered(&mut self, session: &mut Session, least: u64, now: Instant) {
+    fn answered(&mut self, session: &mut Session, bounds: &Bounds, now: Instant) {
         session.stage = Stage::Answered;
         session.waiting_since = now;
         let Run { ledger, shared, stats, .. } = &mut self.run;
@@ -71,7 +73,11 @@ impl Classic {
             if ordered {
                 stats.check(checks.contains_batch(), context);
             }
-            stats.check(checks.length(&(least..=ledger.most())), context);
+            let counts = ledger.counts(bounds);
+            stats.check(checks.length(&counts), context);
+            if self.protocol == Protocol::Resp {
+                stats.check(session.reply.receipt().check_count(&counts), context);
+            }
         }
         ledger.acknowledged(checks.batch().iter().copied());
     }
@@ -87,15 +93,25 @@ impl Scenario for Classic {
         let number = self.run.quota.begin(now)?;
         let batch: Vec<i64> = self.run.batches.batch(number).collect();
         let mut request = Vec::new();
-        append_array(&mut request, batch.iter().copied());
-        request.push(b'\n');
+        let shape = match self.protocol {
+            Protocol::Json => {
+                append_array(&mut request, batch.iter().copied());
+                request.push(b'\n');
+                Shape::Bare
+            }
+            Protocol::Resp => {
+                append_command(&mut request, "ADD", batch.iter().copied());
+                append_command(&mut request, "RANGE", [0, -1].into_iter());
+                Shape::IntegerAndArray
+            }
+        };
         Some(Session {
             number,
             opened_at: now,
             waiting_since: now,
             request,
             checks: ArrayChecks::new(batch),
-            reply: ReplyParser::new(Shape::Bare),
+            reply: ReplyParser::new(shape),
             received: 0,
             stage: Stage::Connecting,
         })
@@ -104,8 +120,8 @@ impl Scenario for Classic {
     fn connected(&mut self, session: &mut Session, outgoing: &mut Vec<u8>, now: Instant) {
         self.run.stats.connect.record(now.duration_since(session.opened_at));
         session.waiting_since = now;
-        let least = self.run.ledger.sending(session.checks.batch().len());
-        session.stage = Stage::Waiting { least };
+        let bounds = self.run.ledger.sending(session.checks.batch().len());
+        session.stage = Stage::Waiting { bounds };
         outgoing.append(&mut session.request);
     }
 
@@ -123,8 +139,8 @@ impl Scenario for Classic {
             Progress::Complete { consumed } => consumed,
             Progress::Refused { error, .. } => return Err(RequestError::Server(error)),
         };
-        if let Stage::Waiting { least } = session.stage {
-            self.answered(session, least, now);
+        if let Stage::Waiting { bounds } = session.stage {
+            self.answered(session, &bounds, now);
         }
         // The parser refuses what follows in the same read just as what comes in a later one.
         let Session { reply, .. } = session;
@@ -177,7 +193,7 @@ mod tests {
     /// A run of one-value batches, all 5, against an empty server.
     fn classic(shared: bool) -> (Classic, Instant) {
         let now = Instant::now();
-        (Classic::new(run_of_fives(Goal::Requests(3), now, shared)), now)
+        (Classic::new(run_of_fives(Goal::Requests(3), now, shared), Protocol::Json), now)
     }
 
     /// One request that gets `reply` and then `ending`; the names of what went wrong.

@@ -1,150 +1,107 @@
-//! Scenario `ingest`: connections stay open, and each adds batch after batch, with so many requests
-//! in flight as the pipeline is deep.
-//!
-//! Each reply makes room for one more request. All that one turn of a connection makes room for go
-//! out together, with one write. Latency is counted from there to the reply's last byte. What a
-//! reply is checked against follows from the request's number, so that a request in flight costs a
-//! few bytes and no memory of its own.
-//!
-//! After its last reply a connection is closed as in `classic`: the client first, then the server
-//! without another byte. One that fails is replaced; the requests in flight on it may have taken
-//! effect or not.
+//! Scenario `ingest`: connections stay open, and each adds batch after batch, pipelined.
 
-use super::text::append_array;
-use super::{Next, Run, Scenario};
-use crate::args::ReplyKind;
-use crate::error::RequestError;
+use super::Run;
+use super::pipelined::{Pipelined, Request, Work};
+use super::text::{append_array, append_command};
+use crate::args::{Protocol, ReplyKind};
 use crate::input::Batch;
-use crate::verify::{ArrayChecks, Progress, ReplyParser, ServerError, Shape};
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use crate::verify::{ArrayChecks, Bounds, Malformed, Progress, ReplyParser, Shape};
+use std::time::Duration;
 
 /// The most values compared one by one at the end: 16 MB here, and some 40 MB on the wire.
 const MAX_VALUES_COMPARED: u64 = 2_000_000;
-/// Codes of refusals after which the server closes the connection.
-const CLOSING_CODES: [&str; 4] = ["too_large", "timeout", "too_many_connections", "shutting_down"];
 
-/// The scenario's state over all connections.
+/// The scenario.
+pub(crate) type Ingest = Pipelined<Adds>;
+
+/// What is added, and how.
 #[derive(Debug)]
-pub(crate) struct Ingest {
-    run: Run,
-    /// Requests in flight on each connection.
-    pipeline: usize,
+pub(crate) struct Adds {
+    protocol: Protocol,
     reply: ReplyKind,
-    /// How long connections may fail, and nothing be answered, before the run is given up.
-    patience: Duration,
-    /// When a connection failed, if no reply came since then.
-    failing_since: Option<Instant>,
 }
 
-/// One connection.
+/// A connection's place in the reply under way.
 #[derive(Debug)]
-pub(crate) struct Session {
-    /// When it was opened, or when its last reply came.
-    since: Instant,
-    /// The number of its first request, until it is sent.
-    first: Option<u64>,
-    in_flight: VecDeque<Request>,
+pub(crate) struct Reading {
     parser: ReplyParser,
-    /// Of the values in the reply under way, if it has any.
+    /// Of the values in the reply, if it has any.
     values: ArrayChecks,
-    /// Bytes of the reply under way.
-    received: u64,
     /// In the reply before.
     last_count: u64,
 }
 
-/// A request that was sent.
-#[derive(Debug)]
-struct Request {
-    /// Its batch's, too.
-    number: u64,
-    sent_at: Instant,
-    /// The least count in its reply.
-    least: u64,
-}
-
 impl Ingest {
     /// The scenario for a run that begins.
-    pub(crate) fn new(mut run: Run, pipeline: usize, reply: ReplyKind, patience: Duration) -> Self {
+    pub(crate) fn new(
+        mut run: Run,
+        pipeline: usize,
+        (protocol, reply): (Protocol, ReplyKind),
+        patience: Duration,
+    ) -> Self {
         if run.shared {
             let reason = "count, count_decreased, and batch_missing in whole arrays: \
                           others may change the array (--shared)";
             run.stats.checks_skipped.push(reason.to_owned());
         }
-        Self { run, pipeline, reply, patience, failing_since: None }
+        Pipelined::of(run, Adds { protocol, reply }, pipeline, patience)
     }
+}
 
-    /// Sends as many requests as there is room for, unless the goal is reached.
-    fn fill(&mut self, session: &mut Session, outgoing: &mut Vec<u8>, now: Instant) {
-        let Run { quota, batches, ledger, .. } = &mut self.run;
-        while session.in_flight.len() < self.pipeline {
-            let Some(number) = session.first.take().or_else(|| quota.begin(now)) else {
-                return;
-            };
-            let batch = batches.batch(number);
-            let least = ledger.sending(batch.len());
-            session.in_flight.push_back(Request { number, sent_at: now, least });
-            append_request(outgoing, batch, self.reply);
+impl Work for Adds {
+    const MAX_VALUES_COMPARED: u64 = MAX_VALUES_COMPARED;
+
+    type Reading = Reading;
+
+    fn reading(&self) -> Reading {
+        let shape = match (self.protocol, self.reply) {
+            (Protocol::Resp, _) => Shape::Integer,
+            (Protocol::Json, ReplyKind::Count) => Shape::Receipt,
+            (Protocol::Json, ReplyKind::Batch | ReplyKind::Array) => Shape::ReceiptWithValues,
+        };
+        Reading {
+            parser: ReplyParser::new(shape),
+            values: ArrayChecks::new(Vec::new()),
+            last_count: 0,
         }
     }
 
-    /// Takes what belongs to one reply from the start of `bytes`, and returns how much that was.
-    fn take(
-        &mut self,
-        session: &mut Session,
-        bytes: &[u8],
-        now: Instant,
-    ) -> Result<usize, RequestError> {
-        let Some(request) = session.in_flight.front() else {
-            let stray = char::from(bytes[0]).escape_default();
-            return Err(RequestError::Protocol(format!("stray '{stray}' after the last reply")));
-        };
-        if session.received == 0 {
-            session.parser.restart();
-            if self.reply != ReplyKind::Count {
-                session.values.restart(self.run.batches.batch(request.number));
-            }
+    fn send(&mut self, run: &mut Run, number: u64, outgoing: &mut Vec<u8>) -> Bounds {
+        let batch = run.batches.batch(number);
+        let bounds = run.ledger.sending(batch.len());
+        match self.protocol {
+            Protocol::Json => append_request(outgoing, batch, self.reply),
+            Protocol::Resp => append_command(outgoing, "ADD", batch),
         }
-        let Session { parser, values, .. } = session;
-        let consumed = match parser.push(bytes, |value| values.value(value))? {
-            Progress::NeedMore => {
-                session.received += bytes.len() as u64;
-                return Ok(bytes.len());
-            }
-            Progress::Complete { consumed } => {
-                self.answered(session, now);
-                consumed
-            }
-            Progress::Refused { consumed, error } => {
-                self.refused(session, error)?;
-                consumed
-            }
-        };
-        session.received = 0;
-        session.since = now;
-        self.failing_since = None;
-        Ok(consumed)
+        bounds
     }
 
-    /// The reply is complete, and the batch thereby acknowledged, whatever the checks say.
-    fn answered(&mut self, session: &mut Session, now: Instant) {
-        let Some(request) = session.in_flight.pop_front() else {
-            return;
-        };
-        let Run { batches, ledger, shared, stats, .. } = &mut self.run;
-        stats.requests += 1;
-        stats.latency.record(now.duration_since(request.sent_at));
+    fn begin(&self, run: &Run, reading: &mut Reading, number: u64) {
+        reading.parser.restart();
+        if self.reply != ReplyKind::Count {
+            reading.values.restart(run.batches.batch(number));
+        }
+    }
+
+    fn push(&self, reading: &mut Reading, bytes: &[u8]) -> Result<Progress, Malformed> {
+        let Reading { parser, values, .. } = reading;
+        parser.push(bytes, |value| values.value(value))
+    }
+
+    fn answered(&mut self, run: &mut Run, reading: &mut Reading, request: &Request) {
+        let Run { batches, ledger, shared, stats, .. } = run;
         let batch = batches.batch(request.number);
-        let (receipt, values, sent) = (session.parser.receipt(), &session.values, batch.len());
+        let (receipt, values, sent) = (reading.parser.receipt(), &reading.values, batch.len());
         let context = || format!("request {}", request.number);
 
-        stats.check(receipt.check_added(sent), context);
-        if !*shared {
-            stats.check(receipt.check_count(&(request.least..=ledger.most())), context);
-            stats.check(receipt.check_follows(session.last_count), context);
+        if self.protocol == Protocol::Json {
+            stats.check(receipt.check_added(sent), context);
         }
-        session.last_count = receipt.count;
+        if !*shared {
+            stats.check(receipt.check_count(&ledger.counts(&request.bounds)), context);
+            stats.check(receipt.check_follows(reading.last_count), context);
+        }
+        reading.last_count = receipt.count;
         ledger.acknowledged(batch);
 
         let expected_len = match self.reply {
@@ -163,104 +120,10 @@ impl Ingest {
         }
     }
 
-    /// The request changed nothing. The connection goes on unless the server is about to close it.
-    fn refused(&mut self, session: &mut Session, error: ServerError) -> Result<(), RequestError> {
-        let closing = CLOSING_CODES.contains(&error.code.as_str());
-        let error = RequestError::Server(error);
-        if closing {
-            return Err(error);
-        }
-        if let Some(request) = session.in_flight.pop_front() {
-            self.run.stats.requests += 1;
-            self.run.stats.error(&error, &format!("request {}", request.number));
-        }
-        Ok(())
-    }
-}
+    fn refused(&mut self, _run: &mut Run, _number: u64) {}
 
-impl Scenario for Ingest {
-    const MAX_VALUES_COMPARED: u64 = MAX_VALUES_COMPARED;
-
-    type Session = Session;
-
-    fn open(&mut self, now: Instant) -> Option<Session> {
-        if self.failing_since.is_some_and(|since| now.duration_since(since) >= self.patience) {
-            self.run.quota.close();
-            self.run.stats.error(&RequestError::GaveUp(self.patience), "the run");
-        }
-        // The connection may fail before a request is sent. It must stand for one all the same: a
-        // run of so many requests would never end else.
-        let first = self.run.quota.begin(now)?;
-        let shape = match self.reply {
-            ReplyKind::Count => Shape::Receipt,
-            ReplyKind::Batch | ReplyKind::Array => Shape::ReceiptWithValues,
-        };
-        Some(Session {
-            since: now,
-            first: Some(first),
-            in_flight: VecDeque::new(),
-            parser: ReplyParser::new(shape),
-            values: ArrayChecks::new(Vec::new()),
-            received: 0,
-            last_count: 0,
-        })
-    }
-
-    fn connected(&mut self, session: &mut Session, outgoing: &mut Vec<u8>, now: Instant) {
-        self.run.stats.connect.record(now.duration_since(session.since));
-        self.fill(session, outgoing, now);
-    }
-
-    fn received(
-        &mut self,
-        session: &mut Session,
-        mut bytes: &[u8],
-        outgoing: &mut Vec<u8>,
-        now: Instant,
-    ) -> Result<Next, RequestError> {
-        while !bytes.is_empty() {
-            let taken = self.take(session, bytes, now)?;
-            bytes = &bytes[taken..];
-        }
-        self.fill(session, outgoing, now);
-        Ok(if session.in_flight.is_empty() { Next::Close } else { Next::Read })
-    }
-
-    fn waiting_since(&self, session: &Session) -> Instant {
-        session.in_flight.front().map_or(session.since, |oldest| oldest.sent_at)
-    }
-
-    fn ended(&mut self, session: Session, ending: Result<(), RequestError>, now: Instant) {
-        let Session { first, in_flight, received, .. } = session;
-        let finished = first.is_none() && in_flight.is_empty();
-        let error = match ending {
-            Ok(()) if finished => return,
-            Ok(()) => RequestError::ClosedEarly,
-            Err(error) => error,
-        };
-        self.failing_since.get_or_insert(now);
-        let Run { ledger, stats, .. } = &mut self.run;
-        stats.requests += u64::from(first.is_some()) + in_flight.len() as u64;
-        // A refused request changes nothing; one without an answer may have taken effect.
-        let refused = matches!(error, RequestError::Server(_));
-        ledger.unresolved(in_flight.len() - usize::from(refused && !in_flight.is_empty()));
-        let context = match (first, in_flight.front()) {
-            (Some(first), _) => format!("request {first}, before it was sent"),
-            (None, Some(Request { number, .. })) => format!(
-                "request {number}, after {received} bytes of reply, with {} in flight",
-                in_flight.len()
-            ),
-            (None, None) => "after the last reply on a connection".to_owned(),
-        };
-        stats.error(&error, &context);
-    }
-
-    fn run(&self) -> &Run {
-        &self.run
-    }
-
-    fn into_run(self) -> Run {
-        self.run
+    fn unresolved(&mut self, run: &mut Run, _number: u64) {
+        run.ledger.unresolved(1);
     }
 }
 
@@ -279,7 +142,11 @@ fn append_request(text: &mut Vec<u8>, batch: Batch<'_>, reply: ReplyKind) {
 mod tests {
     use super::*;
     use crate::args::Goal;
+    use crate::error::RequestError;
+    use crate::scenario::pipelined::Session;
     use crate::scenario::tests::run_of_fives;
+    use crate::scenario::{Next, Scenario};
+    use std::time::Instant;
 
     const TIMEOUT: Duration = Duration::from_secs(10);
     const REFUSAL: &str = "{\"error\":{\"code\":\"full\",\"message\":\"no room\"}}\n";
@@ -289,7 +156,7 @@ mod tests {
     /// One connection of a run of one-value batches, all 5, and what it has to send.
     struct Driver {
         ingest: Ingest,
-        session: Session,
+        session: Session<Reading>,
         outgoing: Vec<u8>,
         now: Instant,
     }
@@ -298,7 +165,7 @@ mod tests {
         fn start(requests: u64, pipeline: usize, reply: ReplyKind, shared: bool) -> Self {
             let now = Instant::now();
             let run = run_of_fives(Goal::Requests(requests), now, shared);
-            let mut ingest = Ingest::new(run, pipeline, reply, TIMEOUT);
+            let mut ingest = Ingest::new(run, pipeline, (Protocol::Json, reply), TIMEOUT);
             let mut session = ingest.open(now).expect("requests are left");
             let mut outgoing = Vec::new();
             ingest.connected(&mut session, &mut outgoing, now);
@@ -330,7 +197,7 @@ mod tests {
         let result = driver.receive(text);
         let Driver { mut ingest, session, now, .. } = driver;
         ingest.ended(session, result.map(|_| ()), now);
-        ingest.run.stats.kinds()
+        ingest.into_run().stats.kinds()
     }
 
     #[test]
@@ -353,7 +220,7 @@ mod tests {
         assert_eq!(driver.requests_sent(), 3);
         let read = driver.receive("{\"added\":1,\"count\":1}\n{\"added\":1,\"count\":3}\n{\"add");
         assert_eq!((read.ok(), driver.requests_sent()), (Some(Next::Read), 5));
-        assert_eq!(driver.session.in_flight.len(), 3);
+        assert_eq!(driver.session.in_flight(), 3);
         let read = driver.receive("ed\":1,\"count\":3}\n{\"added\":1,\"count\":4}\n");
         assert_eq!((read.ok(), driver.requests_sent()), (Some(Next::Read), 6), "the goal");
         let read = driver.receive("{\"added\":1,\"count\":5}\n{\"added\":1,\"count\":6}\n");
@@ -471,7 +338,7 @@ mod tests {
     fn failing_connections_are_given_up() {
         let start = Instant::now();
         let run = run_of_fives(Goal::Requests(1000), start, false);
-        let mut ingest = Ingest::new(run, 4, ReplyKind::Count, TIMEOUT);
+        let mut ingest = Ingest::new(run, 4, (Protocol::Json, ReplyKind::Count), TIMEOUT);
         let refused = || RequestError::Connect(std::io::ErrorKind::ConnectionRefused.into());
         let mut now = start;
         while let Some(session) = ingest.open(now) {

@@ -3,6 +3,8 @@
 
 pub(crate) mod classic;
 pub(crate) mod ingest;
+pub(crate) mod mixed;
+mod pipelined;
 mod quota;
 mod text;
 

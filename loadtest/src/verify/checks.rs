@@ -19,9 +19,23 @@ pub(crate) enum Check {
     Count,
     /// Counts on one connection never decrease.
     CountDecreased,
-    /// The last count is the first one plus what was added.
+    /// A reply repeats what its request asked for: the value, the index, the fractions.
+    Echo,
+    /// Values are within the bounds asked for.
+    OutOfBounds,
+    /// A value shown was added by somebody.
+    UnknownValue,
+    /// There is a value where there must be one, and none where there can be none.
+    Presence,
+    /// Elements below a value, and equal to it, are no more than there are.
+    Rank,
+    /// A removal removes no more than was asked for and there is.
+    Removed,
+    /// A popped value was added, and not popped or removed before.
+    Popped,
+    /// The last count is the first one plus what was added, less what was removed.
     FinalCount,
-    /// The last array is the first one plus what was added.
+    /// The last array is the first one plus what was added, less what was removed.
     FinalArray,
 }
 
@@ -35,6 +49,13 @@ impl Check {
             Check::Added => "added",
             Check::Count => "count",
             Check::CountDecreased => "count_decreased",
+            Check::Echo => "echo",
+            Check::OutOfBounds => "out_of_bounds",
+            Check::UnknownValue => "unknown_value",
+            Check::Presence => "presence",
+            Check::Rank => "rank",
+            Check::Removed => "removed",
+            Check::Popped => "popped",
             Check::FinalCount => "final_count",
             Check::FinalArray => "final_array",
         }

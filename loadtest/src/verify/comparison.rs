@@ -12,6 +12,8 @@ pub(crate) struct Comparison {
     current: Option<Difference>,
     differing: u64,
     first: Option<Difference>,
+    /// Whether values that are expected may be missing.
+    at_most: bool,
 }
 
 /// How much more often a value is expected than found.
@@ -25,7 +27,12 @@ impl Comparison {
     /// Expects these values, in any order. O(n log n).
     pub(crate) fn new(mut expected: Vec<i64>) -> Self {
         expected.sort_unstable();
-        Self { expected, passed: 0, current: None, differing: 0, first: None }
+        Self { expected, passed: 0, current: None, differing: 0, first: None, at_most: false }
+    }
+
+    /// Expects some of these values, and no others. O(n log n).
+    pub(crate) fn at_most(expected: Vec<i64>) -> Self {
+        Self { at_most: true, ..Self::new(expected) }
     }
 
     /// Takes the array's next value. O(1) amortised.
@@ -79,7 +86,7 @@ impl Comparison {
     }
 
     fn note(&mut self, difference: Difference) {
-        if difference.missing != 0 {
+        if difference.missing < 0 || (difference.missing > 0 && !self.at_most) {
             self.differing += 1;
             self.first.get_or_insert(difference);
         }

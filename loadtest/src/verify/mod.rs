@@ -7,11 +7,13 @@ mod comparison;
 mod ledger;
 mod receipt;
 mod reply;
+mod resp_reply;
 mod server_error;
+mod stock;
 
-#[cfg(test)]
-pub(crate) use checks::Check;
-pub(crate) use checks::{ArrayChecks, CheckFailure};
-pub(crate) use ledger::{Ledger, check_announced};
-pub(crate) use reply::{Malformed, Progress, ReplyParser, Shape, refusal};
+pub(crate) use checks::{ArrayChecks, Check, CheckFailure};
+pub(crate) use ledger::{Bounds, Ledger, check_announced};
+pub(crate) use receipt::Receipt;
+pub(crate) use reply::{Malformed, Progress, ReplyParser, Shape, quoted, refusal};
+pub(crate) use resp_reply::{Line, take_line};
 pub(crate) use server_error::ServerError;

@@ -1,9 +1,10 @@
 //! One reply line, parsed as it arrives: the bare array of a classic request, the listing of an
-//! array, or the receipt of an add with or without values. A refusal in its place is told from
-//! nonsense.
+//! array, or the receipt of an add with or without values; or their like in RESP. A refusal in its
+//! place is told from nonsense.
 
 use super::array_parser::{ArrayParser, Parsed};
 use super::receipt::Receipt;
+use super::resp_reply::RespReply;
 use super::server_error::{ServerError, printable};
 
 /// The most bytes taken before the array must have begun, or a line without one ended.
@@ -22,6 +23,10 @@ pub(crate) enum Shape {
     Receipt,
     /// `{"added":N,"count":N,"values":[...]}`
     ReceiptWithValues,
+    /// RESP: an integer.
+    Integer,
+    /// RESP: an integer, and then an array of integers.
+    IntegerAndArray,
 }
 
 /// What a piece of input led to.
@@ -52,6 +57,8 @@ enum State {
     /// Before the array's values, or in a line without any.
     Head,
     Array(ArrayParser),
+    /// In a reply that is none of JSON.
+    Resp(RespReply),
     /// After the array; how many bytes of the shape's tail have come.
     Tail(usize),
     Complete,
@@ -84,12 +91,15 @@ pub(crate) struct ReplyParser {
 impl ReplyParser {
     /// A parser that awaits a reply of this shape.
     pub(crate) fn new(shape: Shape) -> Self {
-        Self { shape, state: State::Head, gathered: Vec::new(), receipt: Receipt::default() }
+        Self { shape, state: shape.start(), gathered: Vec::new(), receipt: Receipt::default() }
     }
 
     /// Awaits another reply of the same shape, in the memory that is there.
     pub(crate) fn restart(&mut self) {
-        self.state = State::Head;
+        match &mut self.state {
+            State::Resp(resp) => resp.restart(),
+            state => *state = State::Head,
+        }
         self.gathered.clear();
     }
 
@@ -133,6 +143,11 @@ impl ReplyParser {
                     }
                     Err(error) => return Err(Malformed(error.to_string())),
                 },
+                State::Resp(resp) => {
+                    let progress = resp.push(bytes, &mut each);
+                    self.receipt.count = resp.count();
+                    return progress;
+                }
                 State::Tail(matched) => {
                     let tail = self.shape.tail();
                     if bytes[at] != tail[*matched] {
@@ -189,11 +204,21 @@ impl ReplyParser {
 }
 
 impl Shape {
+    /// Before a reply's first byte.
+    fn start(self) -> State {
+        match self {
+            Shape::Integer => State::Resp(RespReply::new(false)),
+            Shape::IntegerAndArray => State::Resp(RespReply::new(true)),
+            _ => State::Head,
+        }
+    }
+
     /// What `bytes` begin with, if that is this shape's whole head: its numbers and its length. It
     /// ends with the array's bracket, or if there is no array with the newline.
     fn head(self, bytes: &[u8]) -> Option<(Receipt, usize)> {
         let (mut receipt, mut rest) = (Receipt::default(), bytes);
         match self {
+            Shape::Integer | Shape::IntegerAndArray => return None,
             Shape::Bare => rest = rest.strip_prefix(b"[")?,
             Shape::Listing => {
                 (receipt.count, rest) = number(rest.strip_prefix(b"{\"count\":")?)?;
@@ -215,7 +240,7 @@ impl Shape {
     fn tail(self) -> &'static [u8] {
         match self {
             Shape::Bare => b"\n",
-            Shape::Listing | Shape::Receipt | Shape::ReceiptWithValues => b"}\n",
+            _ => b"}\n",
         }
     }
 }
@@ -240,10 +265,12 @@ fn misplaced(byte: u8, place: &str) -> Malformed {
 
 /// The refusal that a line, given without its newline, says in place of a reply.
 pub(crate) fn refusal(line: &[u8]) -> Result<ServerError, Malformed> {
-    ServerError::parse(line).ok_or_else(|| {
-        let quoted = printable(&String::from_utf8_lossy(line), MAX_QUOTED_CHARS);
-        Malformed(format!("the reply line is \"{quoted}\""))
-    })
+    ServerError::parse(line).ok_or_else(|| Malformed(format!("the reply line is {}", quoted(line))))
+}
+
+/// What came in place of a reply, made safe to print and in quotes.
+pub(crate) fn quoted(text: &[u8]) -> String {
+    format!("\"{}\"", printable(&String::from_utf8_lossy(text), MAX_QUOTED_CHARS))
 }
 
 #[cfg(test)]

@@ -8,6 +8,12 @@ const MAX_CODE_CHARS: usize = 40;
 /// Longest message kept; longer ones are cut, so that a report stays readable.
 const MAX_MESSAGE_CHARS: usize = 200;
 
+/// Codes of refusals after which the server closes the connection.
+const CLOSING_CODES: [&str; 4] = ["too_large", "timeout", "too_many_connections", "shutting_down"];
+
+/// How the error begins after which Redis servers close a connection too many.
+const TURNED_AWAY: &str = "max number of clients";
+
 /// A refusal in the server's words, made safe to print: cut to length, control characters escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerError {
@@ -15,6 +21,8 @@ pub(crate) struct ServerError {
     pub(crate) code: String,
     /// The explanation for people.
     pub(crate) message: String,
+    /// Whether the server closes the connection after it.
+    pub(crate) closes: bool,
 }
 
 #[derive(Deserialize)]
@@ -32,10 +40,24 @@ impl ServerError {
     /// Reads a line without its newline; `None` if it is no refusal.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let Line { error } = serde_json::from_slice(line).ok()?;
-        Some(Self {
-            code: printable(&error.code, MAX_CODE_CHARS),
-            message: printable(&error.message, MAX_MESSAGE_CHARS),
-        })
+        let closes = CLOSING_CODES.contains(&error.code.as_str());
+        Some(Self::new(&error.code, &error.message, closes))
+    }
+
+    /// A refusal in these words.
+    pub(crate) fn new(code: &str, message: &str, closes: bool) -> Self {
+        Self {
+            code: printable(code, MAX_CODE_CHARS),
+            message: printable(message, MAX_MESSAGE_CHARS),
+            closes,
+        }
+    }
+
+    /// Reads the text of a Redis error, as `OOM no room`: its first word is the code.
+    pub(crate) fn from_resp(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let (code, message) = text.split_once(' ').unwrap_or((&text, ""));
+        Self::new(code, message, message.starts_with(TURNED_AWAY))
     }
 }
 
@@ -64,6 +86,13 @@ mod tests {
             .expect("a refusal");
         assert_eq!((error.code.as_str(), error.message.as_str()), ("full", "no room"));
         assert_eq!(error.to_string(), "the server refused: no room (full)");
+    }
+
+    #[test]
+    fn first_word_of_a_redis_error_is_its_code() {
+        let error = ServerError::from_resp(b"OOM no room");
+        assert_eq!((error.code.as_str(), error.message.as_str()), ("OOM", "no room"));
+        assert!(!error.closes && ServerError::from_resp(b"ERR max number of clients").closes);
     }
 
     #[test]
