@@ -40,6 +40,16 @@ pub(crate) struct Args {
     )]
     pub(crate) socket: Address,
 
+    /// The server's REST listener, as host:port, for scenario rest. What the server holds before
+    /// and after is asked for over --socket in any case.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080",
+        value_parser = Address::from_str
+    )]
+    pub(crate) http: Address,
+
     /// What each connection does.
     #[arg(long, value_name = "NAME", default_value = "classic")]
     pub(crate) scenario: ScenarioName,
@@ -113,7 +123,7 @@ pub(crate) struct Args {
 
     /// The longest wait for a connection, from a request's sending to its complete reply, and after
     /// the last reply for the server to close its side: each longer one is an error. Once
-    /// connections of scenario ingest have failed for as long without one reply, the run is over.
+    /// connections that stay open have failed for as long without one reply, the run is over.
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = parse_duration)]
     pub(crate) timeout: Duration,
 }
@@ -137,6 +147,9 @@ impl Args {
             return refused(
                 "--reply: over RESP the reply to an add is the array's new length".to_owned(),
             );
+        }
+        if self.protocol == Protocol::Resp && matches!(scenario, ScenarioName::Rest) {
+            return refused("--protocol resp: scenario rest speaks HTTP".to_owned());
         }
         if self.pipeline > 1 && matches!(scenario, ScenarioName::Classic) {
             return refused(
@@ -167,6 +180,15 @@ impl Args {
         self.reply.unwrap_or(ReplyKind::Count)
     }
 
+    /// What the connections speak.
+    pub(crate) fn protocol_name(&self) -> &'static str {
+        match (self.scenario, self.protocol) {
+            (ScenarioName::Rest, _) => "http",
+            (_, Protocol::Json) => "json",
+            (_, Protocol::Resp) => "resp",
+        }
+    }
+
     /// How long the run goes on.
     pub(crate) fn goal(&self) -> Goal {
         self.duration.map_or(Goal::Requests(self.requests), Goal::Duration)
@@ -182,6 +204,8 @@ pub(crate) enum ScenarioName {
     Ingest,
     /// Connections stay open, and each adds, reads, counts, ranks, removes, pops and clears.
     Mixed,
+    /// The same over HTTP.
+    Rest,
 }
 
 impl Display for ScenarioName {
@@ -190,6 +214,7 @@ impl Display for ScenarioName {
             ScenarioName::Classic => "classic",
             ScenarioName::Ingest => "ingest",
             ScenarioName::Mixed => "mixed",
+            ScenarioName::Rest => "rest",
         })
     }
 }
@@ -201,15 +226,6 @@ pub(crate) enum Protocol {
     Json,
     /// The protocol of Redis.
     Resp,
-}
-
-impl Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Protocol::Json => "json",
-            Protocol::Resp => "resp",
-        })
-    }
 }
 
 /// What the server replies to an add.

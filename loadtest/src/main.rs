@@ -50,12 +50,15 @@ fn run(args: &Args) -> Result<Report, String> {
     limits::admit(args.connections)?;
     let (protocol, pipeline, timeout) = (args.protocol, args.pipeline, args.timeout);
     match args.scenario {
-        ScenarioName::Classic => measure::run(args, |run| Classic::new(run, protocol)),
-        ScenarioName::Ingest => {
-            measure::run(args, |run| Ingest::new(run, pipeline, (protocol, args.reply()), timeout))
-        }
+        ScenarioName::Classic => measure::run(args, |run, _| Classic::new(run, protocol)),
+        ScenarioName::Ingest => measure::run(args, |run, _| {
+            Ingest::new(run, pipeline, (protocol, args.reply()), timeout)
+        }),
         ScenarioName::Mixed => {
-            measure::run(args, |run| Mixed::new(run, protocol, pipeline, timeout))
+            measure::run(args, |run, _| Mixed::new(run, protocol, pipeline, timeout))
+        }
+        ScenarioName::Rest => {
+            measure::run(args, |run, server| Mixed::over_rest(run, server, pipeline, timeout))
         }
     }
 }

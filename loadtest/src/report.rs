@@ -22,6 +22,8 @@ const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), 
 pub(crate) struct Report {
     /// What each connection did.
     pub(crate) scenario: ScenarioName,
+    /// What it spoke.
+    pub(crate) protocol: &'static str,
     /// Whom it did it to.
     pub(crate) server: SocketAddr,
     /// Connections open at once.
@@ -50,6 +52,7 @@ impl fmt::Display for Report {
         let stats = &self.stats;
         let seconds = self.elapsed.as_secs_f64();
         line(f, "scenario", self.scenario)?;
+        line(f, "protocol", self.protocol)?;
         line(f, "server", self.server)?;
         line(f, "connections", self.connections)?;
         line(f, "pipeline", self.pipeline)?;
@@ -125,6 +128,7 @@ mod tests {
         stats.check(Ok(()), String::new);
         Report {
             scenario: ScenarioName::Classic,
+            protocol: "json",
             server: SocketAddr::from(([127, 0, 0, 1], 7878)),
             connections: 256,
             pipeline: 16,

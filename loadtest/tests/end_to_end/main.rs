@@ -1,7 +1,12 @@
 //! The built binary against small servers, of which most lie: each lie must be found and named.
 
+mod http;
 mod ingest;
+mod lines;
+mod mixed;
+mod resp;
 mod server;
+mod vocabulary;
 
 use server::{Fault, Server};
 use std::io::Read;
@@ -90,7 +95,7 @@ fn loadtest(flags: &[&str]) -> Run {
 /// connections and 200 requests.
 fn load(server: &Server, flags: &[&str]) -> Run {
     let address = server.address().to_string();
-    let mut all = vec!["--socket", &address];
+    let mut all = vec!["--socket", &address, "--http", &address];
     let given = |flag| flags.contains(&flag);
     if !given("--connections") {
         all.extend(["--connections", "20"]);
@@ -319,7 +324,10 @@ fn usage_errors_exit_with_2() {
         &["--batch", "0..0"],
         &["--duration", "1s", "--requests", "1"],
         &["--scenario", "nonsense"],
-        &["--http", "127.0.0.1:8080"],
+        &["--http", "8080"],
+        &["--protocol", "resp", "--scenario", "rest"],
+        &["--reply", "batch", "--scenario", "ingest", "--protocol", "resp"],
+        &["--reply", "count", "--scenario", "mixed"],
         &["--nonsense"],
         &["--pipeline", "0"],
         &["--pipeline", "2"],

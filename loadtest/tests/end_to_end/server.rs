@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use crate::vocabulary::{Answer as Said, Lie, Request};
+use crate::{http, lines, resp};
+
 /// One batch in so many gets the faulty treatment.
 const FAULT_EVERY: u64 = 10;
 /// Batches after which [`Fault::Dies`] does.
@@ -73,6 +76,8 @@ pub(crate) enum Fault {
     CountDecreases,
     /// Replies nothing and goes on with the next request.
     SwallowsReply,
+    /// Lies about something in the vocabulary beyond adds.
+    Lies(Lie),
     /// Not at fault: others clear the array and add to it meanwhile.
     SharedWithOthers,
     /// The same, and replies in descending order.
@@ -111,9 +116,9 @@ enum AddOp {
 }
 
 /// What a reply to an add may say.
-struct Shown {
-    added: usize,
-    count: usize,
+pub(crate) struct Shown {
+    pub(crate) added: usize,
+    pub(crate) count: usize,
     /// Sorted.
     batch: Vec<i64>,
     array: Vec<i64>,
@@ -213,13 +218,25 @@ fn serve(mut stream: TcpStream, number: u64, state: &State) -> std::io::Result<(
         return Ok(());
     }
     let mut reader = BufReader::new(stream.try_clone()?);
-    let mut line = String::new();
+    let face = Face::of(reader.fill_buf()?);
     loop {
-        line.clear();
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(());
-        }
-        let answer = state.answer(line.trim_end());
+        let answer = match face {
+            Face::Lines => {
+                let mut line = String::new();
+                if reader.read_line(&mut line)? == 0 {
+                    return Ok(());
+                }
+                state.answer(line.trim_end())
+            }
+            Face::Resp => match resp::read(&mut reader)? {
+                Some(request) => state.carry_out(request, resp::length, resp::encode),
+                None => return Ok(()),
+            },
+            Face::Http => match http::read(&mut reader)? {
+                Some(request) => state.carry_out(request, http::receipt, http::encode),
+                None => return Ok(()),
+            },
+        };
         if state.stopping.load(Ordering::SeqCst) {
             // Wakes the acceptor; one that has stopped listening needs no waking.
             let _ = TcpStream::connect(stream.local_addr()?);
@@ -242,7 +259,47 @@ fn serve(mut stream: TcpStream, number: u64, state: &State) -> std::io::Result<(
     }
 }
 
+/// How a client speaks, known by the first byte of its connection.
+#[derive(Clone, Copy)]
+enum Face {
+    Lines,
+    Resp,
+    Http,
+}
+
+impl Face {
+    fn of(bytes: &[u8]) -> Self {
+        match bytes.first() {
+            Some(b'*') => Face::Resp,
+            Some(byte) if byte.is_ascii_uppercase() => Face::Http,
+            _ => Face::Lines,
+        }
+    }
+}
+
 impl State {
+    /// What comes of a request that is no line; `write` writes the reply to an add but for its last
+    /// byte, a newline, and `encode` any other.
+    fn carry_out(
+        &self,
+        request: Request,
+        write: fn(&Shown) -> String,
+        encode: fn(&Request, Said) -> Vec<u8>,
+    ) -> Answer {
+        if let Request::Add(batch) = &request {
+            return self.add(batch, write);
+        }
+        let mut array = self.array.lock().expect("no thread panicked");
+        let said = request.carry_out(&mut array);
+        Answer::Reply(encode(
+            &request,
+            match self.fault {
+                Fault::Lies(lie) => lie.told(&request, said),
+                _ => said,
+            },
+        ))
+    }
+
     fn answer(&self, request: &str) -> Answer {
         if request.starts_with('[') {
             let batch: Vec<i64> = serde_json::from_str(request).expect("a batch");
@@ -279,7 +336,13 @@ impl State {
                 let listing = format!("{{\"count\":{announced},\"values\":{}}}\n", text(&shown));
                 Answer::Reply(listing.into_bytes())
             }
-            _ => Answer::Reply(refusal("unknown_op")),
+            _ => {
+                drop(array);
+                match lines::read(request) {
+                    Some(request) => self.carry_out(request, receipt, lines::encode),
+                    None => Answer::Reply(refusal("unknown_op")),
+                }
+            }
         }
     }
 
@@ -373,7 +436,8 @@ fn bare_array(shown: &Shown) -> String {
     text(&shown.array)
 }
 
-fn receipt(Shown { added, count, .. }: &Shown) -> String {
+/// What was added and how many there are, as JSON.
+pub(crate) fn receipt(Shown { added, count, .. }: &Shown) -> String {
     format!("{{\"added\":{added},\"count\":{count}}}")
 }
 
@@ -385,7 +449,8 @@ fn receipt_with_array(Shown { added, count, array, .. }: &Shown) -> String {
     format!("{{\"added\":{added},\"count\":{count},\"values\":{}}}", text(array))
 }
 
-fn text(values: &[i64]) -> String {
+/// A bare JSON array.
+pub(crate) fn text(values: &[i64]) -> String {
     serde_json::to_string(values).expect("integers serialise")
 }
 
@@ -393,6 +458,7 @@ fn count_line(count: usize) -> Vec<u8> {
     format!("{{\"count\":{count}}}\n").into_bytes()
 }
 
-fn refusal(code: &str) -> Vec<u8> {
+/// A refusal as a line of JSON.
+pub(crate) fn refusal(code: &str) -> Vec<u8> {
     format!("{{\"error\":{{\"code\":\"{code}\",\"message\":\"not now\"}}}}\n").into_bytes()
 }

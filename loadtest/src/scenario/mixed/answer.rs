@@ -83,6 +83,11 @@ pub(crate) fn from_json(operation: &Operation, text: &[u8]) -> Option<Answer> {
     })
 }
 
+/// The values of a bare array.
+pub(crate) fn bare_array(text: &[u8]) -> Option<Vec<i64>> {
+    read(text)
+}
+
 /// The text is no answer.
 pub(crate) fn no_answer(operation: &Operation, text: &[u8]) -> Malformed {
     Malformed(format!("{} answers no {operation:.40?}", quoted(text)))

@@ -7,10 +7,12 @@
 
 mod answer;
 mod dialect;
+mod http;
 mod judge;
 mod lines;
 mod operation;
 mod resp;
+mod rest;
 
 use super::Run;
 use super::pipelined::{Pipelined, Request, Work};
@@ -21,6 +23,8 @@ use dialect::Dialect;
 use lines::Lines;
 use operation::Operation;
 use resp::Resp;
+use rest::Rest;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The most values kept to know which may be there: some 50 MB here.
@@ -56,6 +60,16 @@ impl Mixed {
             Protocol::Resp => Box::new(Resp),
         };
         Self::with(run, dialect, pipeline, patience)
+    }
+
+    /// The mix over REST, for a run that begins.
+    pub(crate) fn over_rest(
+        run: Run,
+        server: SocketAddr,
+        pipeline: usize,
+        patience: Duration,
+    ) -> Self {
+        Self::with(run, Box::new(Rest::new(server)), pipeline, patience)
     }
 
     fn with(mut run: Run, dialect: Box<dyn Dialect>, pipeline: usize, patience: Duration) -> Self {
