@@ -4,6 +4,7 @@
 //! a large merge piece by piece, each of them published, so that the memory that a merge needs
 //! beside what is live is a few chunks, whatever the size.
 
+use std::cell::Cell;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -36,7 +37,11 @@ const SMALL_RUN: usize = memtable::CAPACITY;
 const QUIET: Duration = Duration::from_millis(5);
 
 /// Entries that a merge in a quiet time may move for each such time that has passed.
-const QUIET_CREDIT: usize = 1 << 14;
+const QUIET_CREDIT: usize = 1 << 16;
+
+/// Entries that such a merge may move for each entry that has been drained: enough to make one run of
+/// what has just been added.
+const DRAIN_CREDIT: usize = 2;
 
 /// The part of a run's memory, as a divisor, that may be taken up by what has been cut out of it.
 const SLACK: usize = 4;
@@ -115,7 +120,7 @@ pub(crate) fn start(protocol: Arc<Protocol<Native>>, requests: Arc<Requests>, re
         requests: Arc::clone(&requests),
         reaper,
         merges: Vec::new(),
-        credit: 0,
+        credit: Cell::new(0),
         seen: (0, 0),
     };
     let handle = thread::Builder::new()
@@ -131,9 +136,10 @@ struct Compactor {
     reaper: Reaper,
     /// Merges under way, each smaller than the one before it.
     merges: Vec<Merge>,
-    /// Entries that may be moved by merges in quiet times: as many as were by merges in busy ones,
-    /// and a few more for each quiet time, so that tidying up at most doubles the work.
-    credit: usize,
+    /// Entries that may be moved by merges in quiet times: in proportion to what has been drained, and a
+    /// few more for each quiet time, so that an array that is added to now and then is not merged for
+    /// every element.
+    credit: Cell<usize>,
     /// What changes with every change, when it was last looked at.
     seen: (usize, u64),
 }
@@ -171,9 +177,7 @@ impl Compactor {
         let contents = view.contents(&self.protocol.slots);
         self.merges.retain(|merge| merge.is_current(&view.generation, contents));
         if let Some(inputs) = due(contents, &self.merges) {
-            let merge = Merge::new(&view.generation, inputs);
-            self.credit = self.credit.saturating_add(merge.size);
-            self.merges.push(merge);
+            self.merges.push(Merge::new(&view.generation, inputs));
         }
         if let Some(mut merge) = self.merges.pop() {
             if merge.step(self) {
@@ -195,6 +199,7 @@ impl Compactor {
         let committed = view.generation.wait_for_writers(&self.protocol.slots);
         let sealed = view.sealed.iter().map(|memtable| &**memtable);
         let run = Arc::new(memtable::drain(sealed, &committed, &self.reaper));
+        self.earn(DRAIN_CREDIT * run.entries());
         let run = (run.entries() > 0).then_some(run);
         // None says that a clear came first, and all this is gone.
         let _ = self.protocol.publish(Some(&view.generation), &view.sealed, |contents| {
@@ -231,19 +236,23 @@ impl Compactor {
         if mem::replace(&mut self.seen, now) != now {
             return Next::Quiet;
         }
-        self.credit = self.credit.saturating_add(QUIET_CREDIT);
+        self.earn(QUIET_CREDIT);
         if active > 0 {
             let fresh = Arc::new(Memtable::new(self.reaper.clone()));
             self.protocol.seal(view, fresh);
             return Next::Again;
         }
         let merge = Merge::new(&view.generation, contents.runs.clone());
-        let Some(credit) = self.credit.checked_sub(merge.size) else {
+        let Some(credit) = self.credit.get().checked_sub(merge.size) else {
             return Next::Quiet;
         };
-        self.credit = credit;
+        self.credit.set(credit);
         self.merges.push(merge);
         Next::Again
+    }
+
+    fn earn(&self, entries: usize) {
+        self.credit.set(self.credit.get().saturating_add(entries));
     }
 
     /// Makes all there is into one run, now.
