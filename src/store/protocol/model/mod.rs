@@ -9,12 +9,18 @@ mod set;
 
 use loom::model::Builder;
 
-/// Runs a model of so many threads in every order with at most 5 − `threads` preemptions (a thread being
-/// interrupted where it could go on), and with every value that a load may return. The environment
-/// variable `LOOM_MAX_PREEMPTIONS` says otherwise.
+/// How often threads may be interrupted where they could go on, in a model of two threads.
+const PREEMPTIONS_OF_TWO: usize = 2;
+
+/// The same in a model of more.
+const PREEMPTIONS_OF_MORE: usize = 1;
+
+/// Runs a model of so many threads in every order with few preemptions, and with every value that each
+/// load may return. The environment variable `LOOM_MAX_PREEMPTIONS` allows more of them.
 fn check(threads: usize, model: impl Fn() + Send + Sync + 'static) {
+    let few = if threads == 2 { PREEMPTIONS_OF_TWO } else { PREEMPTIONS_OF_MORE };
     let mut builder = Builder::new();
-    builder.preemption_bound.get_or_insert(5 - threads);
+    builder.preemption_bound.get_or_insert(few);
     builder.check(model);
 }
 

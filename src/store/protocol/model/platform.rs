@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use loom::sync::atomic::{AtomicU64, AtomicUsize, fence};
+use loom::sync::atomic::{AtomicU64, fence};
 use loom::thread;
 
 use super::super::{Platform, Pointer, Word};
@@ -14,7 +14,7 @@ loom::lazy_static! {
     /// Counts fences. The model checker changes threads before operations on atomics only, and only
     /// where these conflict: without this it would not try fences in all their orders, nor ever
     /// interrupt a thread between a store and a fence.
-    static ref FENCES: AtomicUsize = AtomicUsize::new(0);
+    static ref FENCES: AtomicU64 = AtomicU64::new(0);
 }
 
 /// The model checker's platform. Its memtable is the store's own log; only the index is left out.
@@ -28,7 +28,7 @@ pub(super) struct Run {
 }
 
 impl Platform for Loom {
-    type Word = AtomicU64;
+    type Word = Tracked;
     type Pointer<T: Send + Sync> = Versions<T>;
     type Memtable = Log<Loom>;
     type Run = Run;
@@ -44,32 +44,62 @@ impl Platform for Loom {
     }
 }
 
-impl Word for AtomicU64 {
-    fn new(value: u64) -> AtomicU64 {
-        AtomicU64::new(value)
+/// An atomic integer of which no order of accesses is missed.
+///
+/// Of the accesses to an atomic the model checker remembers the last one only, when it looks for those
+/// that could come in another order. If two threads load it and then one of them stores, it takes the
+/// store to follow its own thread's load, and never tries it before the other one's. So the accesses
+/// by which threads tell each other something, all but the relaxed ones, first go past a counter:
+/// each of them is the last one there when the next one comes.
+pub(super) struct Tracked {
+    value: AtomicU64,
+    accesses: AtomicU64,
+}
+
+impl Tracked {
+    fn track(&self, ordering: Ordering) {
+        if ordering != Ordering::Relaxed {
+            // Relaxed: orders nothing.
+            self.accesses.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn swap(&self, value: u64) -> u64 {
+        self.track(Ordering::AcqRel);
+        self.value.swap(value, Ordering::AcqRel)
+    }
+}
+
+impl Word for Tracked {
+    fn new(value: u64) -> Tracked {
+        Tracked { value: AtomicU64::new(value), accesses: AtomicU64::new(0) }
     }
 
     fn load(&self, ordering: Ordering) -> u64 {
-        AtomicU64::load(self, ordering)
+        self.track(ordering);
+        self.value.load(ordering)
     }
 
     fn store(&self, value: u64, ordering: Ordering) {
-        AtomicU64::store(self, value, ordering);
+        self.track(ordering);
+        self.value.store(value, ordering);
     }
 
     fn fetch_add(&self, value: u64, ordering: Ordering) -> u64 {
-        AtomicU64::fetch_add(self, value, ordering)
+        self.track(ordering);
+        self.value.fetch_add(value, ordering)
     }
 
     fn replace(&self, current: u64, new: u64) -> bool {
-        self.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.track(Ordering::AcqRel);
+        self.value.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 
 /// A pointer that acquires and releases and does nothing more: an index into all that it has ever
 /// pointed to, so that nothing is at an address at which something else has been.
 pub(super) struct Versions<T> {
-    current: AtomicUsize,
+    current: Tracked,
     /// Never held across an operation on an atomic, at which the model checker changes threads.
     all: Mutex<Vec<Arc<T>>>,
 }
@@ -90,14 +120,14 @@ impl<T> Versions<T> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn get(&self, index: usize) -> Arc<T> {
-        Arc::clone(&self.all()[index])
+    fn get(&self, index: u64) -> Arc<T> {
+        Arc::clone(&self.all()[usize::try_from(index).expect("it is an index")])
     }
 
-    fn append(&self, value: Arc<T>) -> usize {
+    fn append(&self, value: Arc<T>) -> u64 {
         let mut all = self.all();
         all.push(value);
-        all.len() - 1
+        all.len() as u64 - 1
     }
 }
 
@@ -108,7 +138,7 @@ impl<T: Send + Sync> Pointer<T> for Versions<T> {
         T: 'p;
 
     fn new(value: Arc<T>) -> Versions<T> {
-        Versions { current: AtomicUsize::new(0), all: Mutex::new(vec![value]) }
+        Versions { current: Word::new(0), all: Mutex::new(vec![value]) }
     }
 
     fn load(&self) -> Loaded<T> {
@@ -121,13 +151,13 @@ impl<T: Send + Sync> Pointer<T> for Versions<T> {
 
     fn swap(&self, new: Arc<T>) -> Arc<T> {
         let new = self.append(new);
-        self.get(self.current.swap(new, Ordering::AcqRel))
+        self.get(self.current.swap(new))
     }
 
     fn replace(&self, current: &Arc<T>, new: Arc<T>) -> bool {
         let current = self.all().iter().position(|value| Arc::ptr_eq(value, current));
         let current = current.expect("it has been loaded from here");
         let new = self.append(new);
-        self.current.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.current.replace(current as u64, new)
     }
 }
