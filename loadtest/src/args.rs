@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser, ValueEnum};
 use std::fmt::{self, Display};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -116,6 +117,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "S")]
     pub(crate) rng_seed: Option<u64>,
 
+    /// Write the report to this file, too, as JSON: docs/loadtest-report.md explains its fields.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
     /// Others change the array meanwhile: check that every array is sorted, but not what it holds,
     /// nor the counts.
     #[arg(long)]
@@ -178,6 +183,12 @@ impl Args {
     /// What the server is asked to reply to an add.
     pub(crate) fn reply(&self) -> ReplyKind {
         self.reply.unwrap_or(ReplyKind::Count)
+    }
+
+    /// The same, where there is a choice of it.
+    pub(crate) fn chosen_reply(&self) -> Option<ReplyKind> {
+        let choice = matches!(self.scenario, ScenarioName::Ingest);
+        (choice && self.protocol == Protocol::Json).then(|| self.reply())
     }
 
     /// What the connections speak.

@@ -13,6 +13,8 @@ use std::time::Duration;
 pub(crate) struct Audit {
     /// The address that answered.
     pub(crate) server: SocketAddr,
+    /// What it calls itself, if it does.
+    pub(crate) server_version: Option<String>,
     timeout: Duration,
     shared: bool,
     max_compared: u64,
@@ -33,6 +35,7 @@ impl Audit {
         };
         let (server, mut control) = connect_any(address, timeout).map_err(failed)?;
         let count = control.count().map_err(failed)?;
+        let server_version = control.version().map_err(failed)?;
         // Where nothing can be compared, nothing needs to be kept.
         let mut ledger = Ledger::new(count, if shared { 0 } else { max_compared });
         if count > 0 && ledger.keeps_values() {
@@ -52,7 +55,7 @@ impl Audit {
             }
         }
         control.close().map_err(failed)?;
-        Ok((Self { server, timeout, shared, max_compared }, ledger))
+        Ok((Self { server, server_version, timeout, shared, max_compared }, ledger))
     }
 
     /// Asks again at the end, and checks that the server holds what the books say.

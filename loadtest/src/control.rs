@@ -2,7 +2,7 @@
 //! and which.
 
 use crate::error::RequestError;
-use crate::verify::{Progress, ReplyParser, Shape, refusal};
+use crate::verify::{Progress, ReplyParser, Shape, printable, refusal};
 use serde::Deserialize;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// The longest reply line taken where no array is expected.
 const MAX_LINE_BYTES: usize = 64 * 1024;
+/// The longest version kept; longer ones are cut.
+const MAX_VERSION_CHARS: usize = 40;
 /// The operating system takes no shorter wait than this for more than none.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
@@ -29,6 +31,11 @@ struct CountReply {
     count: u64,
 }
 
+#[derive(Deserialize)]
+struct StatsReply {
+    version: String,
+}
+
 impl Control {
     /// Connects within the timeout.
     pub(crate) fn connect(address: SocketAddr, timeout: Duration) -> Result<Self, RequestError> {
@@ -39,8 +46,24 @@ impl Control {
 
     /// The array's length.
     pub(crate) fn count(&mut self) -> Result<u64, RequestError> {
+        let line = self.ask(b"{\"op\":\"count\"}\n")?;
+        match serde_json::from_slice(&line) {
+            Ok(CountReply { count }) => Ok(count),
+            Err(_) => Err(RequestError::Server(refusal(&line)?)),
+        }
+    }
+
+    /// The server's version; `None` if it does not say.
+    pub(crate) fn version(&mut self) -> Result<Option<String>, RequestError> {
+        let line = self.ask(b"{\"op\":\"stats\"}\n")?;
+        let stats = serde_json::from_slice(&line).ok();
+        Ok(stats.map(|StatsReply { version }| printable(&version, MAX_VERSION_CHARS)))
+    }
+
+    /// Asks a question whose answer is one short line, and returns that without its newline.
+    fn ask(&mut self, question: &[u8]) -> Result<Vec<u8>, RequestError> {
         let deadline = Instant::now() + self.timeout;
-        self.send(b"{\"op\":\"count\"}\n", deadline)?;
+        self.send(question, deadline)?;
         let mut line = Vec::new();
         while line.last() != Some(&b'\n') {
             let received = self.receive(deadline)?;
@@ -55,10 +78,7 @@ impl Control {
             }
         }
         line.pop();
-        match serde_json::from_slice(&line) {
-            Ok(CountReply { count }) => Ok(count),
-            Err(_) => Err(RequestError::Server(refusal(&line)?)),
-        }
+        Ok(line)
     }
 
     /// Hands every value of the array to `each`, in order, and returns how many the server

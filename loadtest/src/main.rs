@@ -5,7 +5,8 @@
 //! the first question to the report; a [`scenario`] decides what each connection does; [`input`]
 //! makes what it sends; the [`event_loop`] moves its bytes, one [`connection`] each; [`verify`]
 //! judges them, without a socket or a clock; [`audit`] compares the server's state before and after
-//! over a [`control`] connection; [`stats`] counts and [`report`] prints. Nothing here uses the
+//! over a [`control`] connection; [`stats`] counts, [`report`] prints, and
+//! [`output`] writes it to a file. Nothing here uses the
 //! server's code: a client that shared it would share its bugs.
 
 mod args;
@@ -17,6 +18,7 @@ mod event_loop;
 mod input;
 mod limits;
 mod measure;
+mod output;
 mod progress;
 mod report;
 mod scenario;
@@ -24,6 +26,7 @@ mod stats;
 mod verify;
 
 use args::{Args, ScenarioName};
+use output::Output;
 use report::Report;
 use scenario::classic::Classic;
 use scenario::ingest::Ingest;
@@ -33,16 +36,27 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Args::from_command_line();
-    let report = match run(&args) {
-        Ok(report) => report,
+    match run_and_report(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(message) => {
             eprintln!("loadtest: {message}");
-            return ExitCode::FAILURE;
+            ExitCode::FAILURE
         }
-    };
+    }
+}
+
+/// Whether the run was a good one. An error is one line that says what could not be done.
+fn run_and_report(args: &Args) -> Result<bool, String> {
+    // Before the run, so that none is made in vain.
+    let output = args.output.as_deref().map(Output::create).transpose()?;
+    let report = run(args)?;
     // Not print!, which panics when the reader of a pipe has gone.
     let printed = std::io::stdout().write_all(report.to_string().as_bytes());
-    if printed.is_ok() && report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if let Some(output) = output {
+        output.write(&report, args)?;
+    }
+    Ok(printed.is_ok() && report.passed())
 }
 
 /// Runs the scenario asked for. An error is one line that says why nothing could be measured.

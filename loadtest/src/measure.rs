@@ -9,7 +9,7 @@ use crate::report::Report;
 use crate::scenario::{Quota, Run, Scenario};
 use crate::stats::Stats;
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Runs a scenario against a server. An error is one line that says why nothing could be measured.
 pub(crate) fn run<S: Scenario>(
@@ -26,7 +26,7 @@ pub(crate) fn run<S: Scenario>(
         _ => audit.server,
     };
     let progress = ProgressLine::new(args.goal());
-    let started = Instant::now();
+    let (started_at, started) = (SystemTime::now(), Instant::now());
     let quota = Quota::new(args.goal(), started);
     let run = Run { quota, batches, ledger, shared: args.shared, stats: Stats::new() };
     let mut scenario = begin(run, server);
@@ -51,7 +51,10 @@ pub(crate) fn run<S: Scenario>(
         pipeline: args.pipeline,
         rng_seed,
         elapsed,
+        started_at,
         values_added: ledger.values_acknowledged(),
+        values_removed: ledger.values_removed(),
+        server_version: audit.server_version,
         stats,
     })
 }

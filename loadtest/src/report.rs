@@ -4,7 +4,7 @@ use crate::args::ScenarioName;
 use crate::stats::{ByKind, LatencyHistogram, Stats};
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Width of the column of names.
 const NAME_WIDTH: usize = 15;
@@ -13,8 +13,9 @@ const LATENCY_WIDTH: usize = 12;
 /// Width of the column of kinds.
 const KIND_WIDTH: usize = 24;
 
-/// The quantiles printed, with their names.
-const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
+/// The quantiles reported, with their names.
+pub(crate) const QUANTILES: [(&str, f64); 4] =
+    [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
 
 /// What a run was, and what came of it. Rates count what was answered, not what failed. Displayed
 /// as lines of plain text, of which the last is `PASS` or `FAIL`.
@@ -34,8 +35,14 @@ pub(crate) struct Report {
     pub(crate) rng_seed: u64,
     /// From the first connection's start to the last one's end.
     pub(crate) elapsed: Duration,
+    /// When that was.
+    pub(crate) started_at: SystemTime,
     /// Values that the server acknowledged.
     pub(crate) values_added: u64,
+    /// Values that the server says it removed.
+    pub(crate) values_removed: u64,
+    /// What the server calls itself, if it does.
+    pub(crate) server_version: Option<String>,
     /// Everything counted.
     pub(crate) stats: Stats,
 }
@@ -111,7 +118,8 @@ fn latency_table(f: &mut fmt::Formatter<'_>, rows: &[(&str, &LatencyHistogram)])
     Ok(())
 }
 
-fn rate(count: u64, seconds: f64) -> f64 {
+/// So many in so many seconds, for one second.
+pub(crate) fn rate(count: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { count as f64 / seconds } else { 0.0 }
 }
 
@@ -134,7 +142,10 @@ mod tests {
             pipeline: 16,
             rng_seed: 42,
             elapsed: Duration::from_millis(500),
+            started_at: SystemTime::UNIX_EPOCH,
             values_added: 30,
+            values_removed: 0,
+            server_version: None,
             stats,
         }
     }

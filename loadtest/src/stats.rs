@@ -140,6 +140,18 @@ impl LatencyHistogram {
         Duration::from_nanos(self.0.value_at_quantile(quantile))
     }
 
+    /// The mean, in nanoseconds.
+    pub(crate) fn mean_ns(&self) -> f64 {
+        self.0.mean()
+    }
+
+    /// The buckets that are not empty, ascending: the most nanoseconds that belong to each, and how
+    /// many durations are in it.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let recorded = self.0.iter_recorded();
+        recorded.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value()))
+    }
+
     /// The longest.
     pub(crate) fn max(&self) -> Duration {
         Duration::from_nanos(self.0.max())

@@ -157,6 +157,11 @@ impl Ledger {
         self.acknowledged
     }
 
+    /// Values that the server says it removed.
+    pub(crate) fn values_removed(&self) -> u64 {
+        self.removed
+    }
+
     /// Requests of which nobody knows whether they took effect. Unless there are none, the checks
     /// below prove nothing.
     pub(crate) fn requests_unresolved(&self) -> u64 {

@@ -16,4 +16,4 @@ pub(crate) use ledger::{Bounds, Ledger, check_announced};
 pub(crate) use receipt::Receipt;
 pub(crate) use reply::{Malformed, Progress, ReplyParser, Shape, quoted, refusal};
 pub(crate) use resp_reply::{Line, take_line};
-pub(crate) use server_error::ServerError;
+pub(crate) use server_error::{ServerError, printable};

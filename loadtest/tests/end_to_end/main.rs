@@ -4,6 +4,7 @@ mod http;
 mod ingest;
 mod lines;
 mod mixed;
+mod output;
 mod resp;
 mod server;
 mod vocabulary;
