@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The most values in one batch: each connection may hold one batch and its text.
 const MAX_BATCH_LEN: usize = 1_000_000;
-/// The most requests in flight on one connection: each takes 32 bytes, besides its text.
+/// The most requests in flight on one connection: each takes 40 bytes, besides its text.
 const MAX_PIPELINE: usize = 10_000;
 /// The most values in flight on one connection: their text, of up to 21 bytes each, may have to
 /// wait for the server.

@@ -26,7 +26,7 @@ type Finding = Result<(), CheckFailure>;
 struct Judge<'l> {
     ledger: &'l mut Ledger,
     shared: bool,
-    /// How many elements there may have been.
+    /// How many elements there may have been: with `shared` any number.
     counts: RangeInclusive<u64>,
 }
 
@@ -156,12 +156,8 @@ impl Judge<'_> {
     fn popped(&mut self, end: End, n: u64, values: &[i64]) -> Vec<Finding> {
         self.ledger.removed(0, values.len() as u64);
         let checks = in_order(values, end == End::Max);
-        let least = if self.shared { 0 } else { n.min(*self.counts.start()) };
-        vec![
-            checks.order(),
-            checks.length(&(least..=n.min(*self.counts.end()))),
-            self.taken(values, Check::Popped),
-        ]
+        let (least, most) = (n.min(*self.counts.start()), n.min(*self.counts.end()));
+        vec![checks.order(), checks.length(&(least..=most)), self.taken(values, Check::Popped)]
     }
 
     /// Whether there is an element at this place, from 1 on, or none, as it must be.
