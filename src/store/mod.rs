@@ -55,7 +55,7 @@ const MAX_RUNS: usize = 16;
 
 /// How often whoever adds to such a backlog waits for it to shrink before going on regardless: writers
 /// are slowed down, never blocked for good.
-const BACKLOG_WAITS: usize = 1000;
+const BACKLOG_WAITS: usize = 100;
 
 /// The length of one such wait.
 const BACKLOG_WAIT: Duration = Duration::from_micros(50);
