@@ -4,6 +4,7 @@
 //! [`execute`](crate::execute) gives each command its one meaning. Nothing here knows a protocol.
 
 use std::fmt;
+use std::time::Duration;
 
 /// The most quantiles that one command asks for: a bound on its work and on its reply.
 pub const MAX_QUANTILES: usize = 1000;
@@ -85,6 +86,159 @@ pub enum Command {
     Clear,
     /// How the server is doing.
     Stats,
+    /// The same, with what takes longer to find out.
+    Metrics,
+}
+
+/// The kind of a request: its command, without what it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// No command: the request was refused before it meant one, or is answered without one.
+    None,
+    /// [`Command::Ping`].
+    Ping,
+    /// [`Command::Ready`].
+    Ready,
+    /// [`Command::Add`].
+    Add,
+    /// [`Command::Array`].
+    Array,
+    /// [`Command::Slice`].
+    Slice,
+    /// [`Command::Count`].
+    Count,
+    /// [`Command::Rank`].
+    Rank,
+    /// [`Command::At`].
+    At,
+    /// [`Command::Quantiles`].
+    Quantiles,
+    /// [`Command::Extreme`].
+    Extreme,
+    /// [`Command::Histogram`].
+    Histogram,
+    /// [`Command::Remove`].
+    Remove,
+    /// [`Command::RemoveRange`].
+    RemoveRange,
+    /// [`Command::Pop`].
+    Pop,
+    /// [`Command::Clear`].
+    Clear,
+    /// [`Command::Stats`].
+    Stats,
+    /// [`Command::Metrics`].
+    Metrics,
+}
+
+impl Operation {
+    /// All there are, each at the place of its number.
+    pub const ALL: [Operation; 18] = [
+        Operation::None,
+        Operation::Ping,
+        Operation::Ready,
+        Operation::Add,
+        Operation::Array,
+        Operation::Slice,
+        Operation::Count,
+        Operation::Rank,
+        Operation::At,
+        Operation::Quantiles,
+        Operation::Extreme,
+        Operation::Histogram,
+        Operation::Remove,
+        Operation::RemoveRange,
+        Operation::Pop,
+        Operation::Clear,
+        Operation::Stats,
+        Operation::Metrics,
+    ];
+
+    /// The name by which it is counted, whatever a face calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Operation::None => "none",
+            Operation::Ping => "ping",
+            Operation::Ready => "ready",
+            Operation::Add => "add",
+            Operation::Array => "array",
+            Operation::Slice => "slice",
+            Operation::Count => "count",
+            Operation::Rank => "rank",
+            Operation::At => "at",
+            Operation::Quantiles => "quantiles",
+            Operation::Extreme => "extreme",
+            Operation::Histogram => "histogram",
+            Operation::Remove => "remove",
+            Operation::RemoveRange => "remove_range",
+            Operation::Pop => "pop",
+            Operation::Clear => "clear",
+            Operation::Stats => "stats",
+            Operation::Metrics => "metrics",
+        }
+    }
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was carried out.
+    Done,
+    /// It was refused and changed nothing.
+    Refused(ErrorCode),
+    /// It met a defect of the server.
+    Failed,
+}
+
+impl Outcome {
+    /// All there are.
+    pub fn all() -> impl Iterator<Item = Outcome> {
+        let refusals = ErrorCode::ALL.into_iter().map(Outcome::Refused);
+        [Outcome::Done, Outcome::Failed].into_iter().chain(refusals)
+    }
+
+    /// Its place among all.
+    pub fn number(self) -> usize {
+        match self {
+            Outcome::Done => 0,
+            Outcome::Failed => 1,
+            Outcome::Refused(code) => 2 + code as usize,
+        }
+    }
+
+    /// The name by which it is counted: the error's, or `ok`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Done => "ok",
+            Outcome::Failed => "failed",
+            Outcome::Refused(code) => code.name(),
+        }
+    }
+}
+
+impl Command {
+    /// What kind of command this is.
+    pub fn operation(&self) -> Operation {
+        match self {
+            Command::Ping => Operation::Ping,
+            Command::Ready => Operation::Ready,
+            Command::Add { .. } => Operation::Add,
+            Command::Array(_) => Operation::Array,
+            Command::Slice { .. } => Operation::Slice,
+            Command::Count(_) => Operation::Count,
+            Command::Rank { .. } => Operation::Rank,
+            Command::At { .. } => Operation::At,
+            Command::Quantiles { .. } => Operation::Quantiles,
+            Command::Extreme(_) => Operation::Extreme,
+            Command::Histogram { .. } => Operation::Histogram,
+            Command::Remove { .. } => Operation::Remove,
+            Command::RemoveRange(_) => Operation::RemoveRange,
+            Command::Pop { .. } => Operation::Pop,
+            Command::Clear => Operation::Clear,
+            Command::Stats => Operation::Stats,
+            Command::Metrics => Operation::Metrics,
+        }
+    }
 }
 
 /// The values from one to another, both included; none where `min` is above `max`.
@@ -258,10 +412,21 @@ pub enum Reply {
         /// In the order of popping: ascending from the smallest, or descending from the largest.
         values: ValueStream,
     },
-    /// To [`Command::Stats`].
+    /// To [`Command::Stats`] and [`Command::Metrics`].
     Stats(Box<Stats>),
     /// The command was refused and changed nothing.
     Error(Error),
+}
+
+impl Reply {
+    /// What became of the request.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Reply::Error(error) => Outcome::Refused(error.code),
+            Reply::At { value: None, .. } => Outcome::Refused(ErrorCode::OutOfRange),
+            _ => Outcome::Done,
+        }
+    }
 }
 
 /// Stands for the content of the array at one instant.
@@ -290,7 +455,7 @@ pub struct Bucket {
 /// How the server is doing.
 ///
 /// The numbers are right each by itself. They are not of one instant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// The version of this program.
     pub version: &'static str,
@@ -313,6 +478,58 @@ pub struct Stats {
     pub memory_bytes: Option<u64>,
     /// The parts of the store.
     pub tiers: Vec<Tier>,
+    /// Descriptors that the process has open; none where the system does not tell, and for
+    /// [`Command::Stats`], which does not wait for that.
+    pub open_descriptors: Option<u64>,
+    /// Turns that the event loops have taken.
+    pub turns: u64,
+    /// Connections let in since the start.
+    pub connections_accepted: u64,
+    /// Connections turned away since the start because there were too many.
+    pub connections_refused: u64,
+    /// What came in and went out, by face.
+    pub traffic: Vec<Traffic>,
+    /// How many requests of each kind there were; only kinds that occurred.
+    pub requests_by_kind: Vec<RequestCount>,
+}
+
+/// What came in and went out over one face.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// The name of the face.
+    pub face: &'static str,
+    /// Connections that are there now.
+    pub connections: u64,
+    /// Bytes received since the start.
+    pub bytes_received: u64,
+    /// Bytes sent since the start.
+    pub bytes_sent: u64,
+    /// How long answers have taken.
+    pub latency: Latency,
+}
+
+/// How long answers have taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latency {
+    /// How many answers took no longer than a bound, for rising bounds.
+    pub within: Vec<(Duration, u64)>,
+    /// How many answers there were.
+    pub count: u64,
+    /// How long they took together.
+    pub sum: Duration,
+}
+
+/// How many requests of one kind there were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestCount {
+    /// The name of the face over which they came.
+    pub face: &'static str,
+    /// What they asked for.
+    pub operation: Operation,
+    /// What became of them.
+    pub outcome: Outcome,
+    /// How many.
+    pub count: u64,
 }
 
 /// A part of the store.
@@ -429,6 +646,20 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// All there are, each at the place of its number.
+    pub const ALL: [ErrorCode; 10] = [
+        ErrorCode::BadJson,
+        ErrorCode::BadRequest,
+        ErrorCode::UnknownOp,
+        ErrorCode::OutOfRange,
+        ErrorCode::Busy,
+        ErrorCode::Full,
+        ErrorCode::TooLarge,
+        ErrorCode::Timeout,
+        ErrorCode::TooManyConnections,
+        ErrorCode::ShuttingDown,
+    ];
+
     /// The name by which programs know it.
     pub fn name(self) -> &'static str {
         match self {
@@ -468,6 +699,13 @@ mod tests {
             assert!(cut.ends_with("...") && cut.len() <= Error::MAX_MESSAGE_BYTES, "{cut}");
         }
         assert_eq!(Error::new(ErrorCode::BadRequest, "x".repeat(500)).message.len(), 500);
+    }
+
+    #[test]
+    fn all_kinds_have_the_places_of_their_numbers() {
+        assert!(Operation::ALL.iter().enumerate().all(|(n, operation)| *operation as usize == n));
+        assert!(ErrorCode::ALL.iter().enumerate().all(|(n, code)| *code as usize == n));
+        assert!(Outcome::all().enumerate().all(|(n, outcome)| outcome.number() == n));
     }
 
     #[test]

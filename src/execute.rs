@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_utils::CachePadded;
 
 use crate::command::{
-    Bounds, Bucket, Command, End, Error, ErrorCode, Order, Reply, Selection, Show, Stats, Tier,
-    ValueStream, Values, Version,
+    Bounds, Bucket, Command, End, Error, ErrorCode, Latency, Operation, Order, Outcome, Reply,
+    RequestCount, Selection, Show, Stats, Tier, Traffic, ValueStream, Values, Version,
 };
-use crate::metrics::{self, Metrics, Shard};
+use crate::metrics::{self, Face, FaceTotals, Metrics, Shard, Totals};
 use crate::store::{self, Range, Remover, Snapshot, SortedMultiset, Writer};
 
 /// How long a command may take.
@@ -43,6 +43,8 @@ pub fn cost(command: &Command) -> Cost {
         Command::Quantiles { q } => most(q.len(), SMALL_QUANTILES),
         // Its return waits for the batches in flight, which may be large.
         Command::Clear => Cost::Large,
+        // It walks all open descriptors.
+        Command::Metrics => Cost::Large,
         Command::Ping
         | Command::Ready
         | Command::Array(_)
@@ -70,6 +72,7 @@ pub fn cost(command: &Command) -> Cost {
 pub struct Executor {
     writer: Writer,
     counts: Shard,
+    face: Face,
     capacity: Option<Capacity>,
 }
 
@@ -77,7 +80,8 @@ impl Executor {
     /// An executor for the array of `writer`, with counts of its own and no cap.
     #[must_use]
     pub fn new(writer: Writer) -> Executor {
-        Executor { writer, counts: Metrics::new().shard(), capacity: None }
+        let counts = Metrics::new().shard();
+        Executor { writer, counts, face: Face::Undecided, capacity: None }
     }
 
     /// The same, but what it does is counted in `counts`: one shard of the [`Metrics`] that all
@@ -106,6 +110,22 @@ impl Executor {
     #[must_use]
     pub fn with_capacity(self, capacity: Capacity) -> Executor {
         Executor { capacity: Some(capacity), ..self }
+    }
+
+    /// The same executor; what it does from now on is counted as asked for over this face.
+    pub fn over(&mut self, face: Face) -> &mut Executor {
+        self.face = face;
+        self
+    }
+
+    /// Counts a request that is answered without this executor.
+    pub fn count(&mut self, operation: Operation, outcome: Outcome) {
+        self.counts.count_request(self.face, operation as usize, outcome.number());
+    }
+
+    /// For counting what else there is to count on this thread.
+    pub fn counts(&mut self) -> &mut Shard {
+        &mut self.counts
     }
 
     /// Carries out one command and returns its reply. Waits where that is needed.
@@ -148,7 +168,7 @@ impl Executor {
         command: Command,
         turn: impl FnOnce(&SortedMultiset) -> Option<Remover<'_>>,
     ) -> Result<Reply, Command> {
-        let counts = command != Command::Ready;
+        let operation = command.operation();
         let set = self.writer.set();
         let reply = match command {
             Command::Ping => Reply::Pong,
@@ -194,10 +214,12 @@ impl Executor {
                 Reply::Removed(removed)
             }
             Command::Stats => Reply::Stats(Box::new(self.stats())),
+            Command::Metrics => {
+                let open_descriptors = metrics::open_descriptors();
+                Reply::Stats(Box::new(Stats { open_descriptors, ..self.stats() }))
+            }
         };
-        if counts {
-            self.counts.count_request();
-        }
+        self.count(operation, reply.outcome());
         Ok(reply)
     }
 
@@ -285,6 +307,13 @@ impl Executor {
         let totals = metrics.totals();
         let snapshot = self.writer.set().snapshot();
         let tiers = snapshot.tiers().into_iter();
+        let requests_by_kind = requests_by_kind(&totals);
+        let is_carried_out = |request: &&RequestCount| {
+            !matches!(request.operation, Operation::None | Operation::Ready)
+        };
+        let requests: u64 =
+            requests_by_kind.iter().filter(is_carried_out).map(|request| request.count).sum();
+        let traffic = Face::ALL.iter().zip(&totals.faces);
         Stats {
             version: env!("CARGO_PKG_VERSION"),
             uptime_seconds: metrics.uptime().as_secs(),
@@ -292,11 +321,17 @@ impl Executor {
             count: snapshot.len(),
             connections: metrics.connections(),
             // This one is counted when it is over.
-            requests: totals.requests + 1,
+            requests: requests + 1,
             values_added: totals.values_added,
             values_removed: totals.values_removed,
             memory_bytes: metrics::resident_bytes(),
             tiers: tiers.map(|tier| Tier { kind: tier.kind, entries: tier.entries }).collect(),
+            open_descriptors: None,
+            turns: totals.turns,
+            connections_accepted: totals.connections_accepted,
+            connections_refused: totals.connections_refused,
+            traffic: traffic.map(|(face, totals)| traffic_over(*face, totals)).collect(),
+            requests_by_kind,
         }
     }
 }
@@ -430,6 +465,39 @@ fn pop(mut remover: Remover<'_>, end: End, n: usize) -> (usize, ValueStream) {
     }
 }
 
+/// The kinds of requests that occurred.
+fn requests_by_kind(totals: &Totals) -> Vec<RequestCount> {
+    let mut kinds = Vec::new();
+    for (face, totals) in Face::ALL.iter().zip(&totals.faces) {
+        for operation in Operation::ALL {
+            for outcome in Outcome::all() {
+                let count = totals.requests[operation as usize][outcome.number()];
+                if count > 0 {
+                    kinds.push(RequestCount { face: face.name(), operation, outcome, count });
+                }
+            }
+        }
+    }
+    kinds
+}
+
+fn traffic_over(face: Face, totals: &FaceTotals) -> Traffic {
+    let mut count = 0;
+    let mut within = Vec::new();
+    for (bound, n) in metrics::LATENCY_BOUNDS.iter().zip(&totals.latency) {
+        count += n;
+        within.push((*bound, count));
+    }
+    let latency = Latency { within, count: totals.latency.iter().sum(), sum: totals.latency_sum };
+    Traffic {
+        face: face.name(),
+        connections: totals.connections,
+        bytes_received: totals.bytes_received,
+        bytes_sent: totals.bytes_sent,
+        latency,
+    }
+}
+
 impl Values for Range {
     fn fill(&mut self, out: &mut [i64]) -> usize {
         Range::fill(self, out)
@@ -441,6 +509,10 @@ impl Values for Rev<Range> {
         out.iter_mut().zip(self).map(|(place, value)| *place = value).count()
     }
 }
+
+// Every kind of request has its counter.
+const _: () = assert!(Operation::ALL.len() <= metrics::MAX_COMMANDS);
+const _: () = assert!(ErrorCode::ALL.len() + 2 <= metrics::MAX_OUTCOMES);
 
 #[cfg(test)]
 mod tests;

@@ -278,7 +278,10 @@ fn what_would_wait_for_other_removals_is_given_back_uncounted() {
         assert!(executor.try_execute(command).is_ok());
     }
     let totals = executor.counts.metrics().totals();
-    assert_eq!((totals.requests - before.requests, totals.values_removed), (4, 3));
+    let requests = |totals: &Totals| -> u64 {
+        totals.faces.iter().flat_map(|face| face.requests.as_flattened()).sum()
+    };
+    assert_eq!((requests(&totals) - requests(&before), totals.values_removed), (4, 3));
 }
 
 /// The array, kept by the plainest means.
@@ -499,4 +502,33 @@ fn room_is_there_again_after_each_removal() {
         assert_eq!(add(&mut executor, vec![0; room]), Ok(4), "{removal:?}");
         clear(&mut executor);
     }
+}
+
+#[test]
+fn requests_are_counted_by_face_command_and_outcome() {
+    let mut executor =
+        Executor::new(SortedMultiset::new().writer()).with_capacity(Capacity::new(2));
+    executor.over(Face::Json).execute(Command::Add { values: vec![1, 2], show: Show::Count });
+    executor.over(Face::Http).execute(Command::Add { values: vec![3], show: Show::Count });
+    executor.execute(Command::At { index: 2 });
+    executor.execute(Command::At { index: 1 });
+    executor.execute(Command::At { index: -1 });
+    executor.execute(Command::Ready);
+    executor.count(Operation::None, Outcome::Refused(ErrorCode::BadRequest));
+    let Reply::Stats(stats) = executor.execute(Command::Metrics) else { panic!("they are stats") };
+    let kinds: Vec<_> = stats
+        .requests_by_kind
+        .iter()
+        .map(|kind| (kind.face, kind.operation.name(), kind.outcome.name(), kind.count))
+        .collect();
+    let expected = [
+        ("json", "add", "ok", 1),
+        ("http", "none", "bad_request", 1),
+        ("http", "ready", "ok", 1),
+        ("http", "add", "full", 1),
+        ("http", "at", "ok", 2),
+        ("http", "at", "out_of_range", 1),
+    ];
+    assert_eq!(kinds, expected);
+    assert_eq!(stats.requests, 6, "commands, health checks aside, and this one");
 }

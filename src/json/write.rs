@@ -335,6 +335,7 @@ mod tests {
             values_removed: 9,
             memory_bytes: None,
             tiers,
+            ..Stats::default()
         };
         let text = text(Reply::Stats(Box::new(stats)), Style::default());
         let expected = concat!(

@@ -4,6 +4,7 @@
 //! loop drives it when its stream may have become ready, and looks at it again at its deadline.
 
 use std::io::{self, Read, Write};
+use std::mem;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,8 +13,9 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BytesMut};
 use mio::net::TcpStream;
 
-use crate::command::{Command, Error, ErrorCode, Reply};
+use crate::command::{Command, Error, ErrorCode, Operation, Outcome, Reply};
 use crate::execute::Executor;
+use crate::metrics;
 
 use super::face::{Answer, Attempt, Body, Caller, Decoded, Exchange, Face, FaceKind};
 use super::helpers::Work;
@@ -104,7 +106,9 @@ impl Context {
     fn try_execute(&mut self, command: Command) -> Result<Reply, Command> {
         if command == Command::Ready && self.draining {
             let message = "the server is shutting down";
-            return Ok(Reply::Error(Error::new(ErrorCode::ShuttingDown, message)));
+            let reply = Reply::Error(Error::new(ErrorCode::ShuttingDown, message));
+            self.executor.count(Operation::Ready, reply.outcome());
+            return Ok(reply);
         }
         self.executor.try_execute(command)
     }
@@ -144,6 +148,9 @@ pub(super) struct Connection<S> {
     state: State,
     /// Answers begun so far.
     answers: u64,
+    /// Bytes moved and not counted yet.
+    received: usize,
+    sent: usize,
     pace: Pace,
 }
 
@@ -154,6 +161,7 @@ struct Away {
     work: Option<Work>,
     /// How much input it was; held on to until it is done.
     bytes: usize,
+    since: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +223,8 @@ impl<S: Stream> Connection<S> {
             away: None,
             state: State::Open,
             answers: 0,
+            received: 0,
+            sent: 0,
             pace: Pace { phase: Phase::Idle, since: now, moved: 0, answers: 0 },
         }
     }
@@ -229,8 +239,15 @@ impl<S: Stream> Connection<S> {
         self.writable |= writable;
     }
 
+    /// What its traffic is counted as.
+    pub(super) fn label(&self) -> metrics::Face {
+        self.face.label()
+    }
+
     /// Answers nothing but this refusal and closes.
-    pub(super) fn refuse(&mut self, cx: &Context, error: Error) {
+    pub(super) fn refuse(&mut self, cx: &mut Context, error: Error) {
+        let outcome = Outcome::Refused(error.code);
+        cx.executor.over(self.label()).count(Operation::None, outcome);
         let answer = self.face.refusal(error);
         self.begin(answer, cx);
         self.state = State::Closing;
@@ -252,26 +269,45 @@ impl<S: Stream> Connection<S> {
     }
 
     /// The work is done; to be driven then.
-    pub(super) fn on_answer(&mut self, cx: &Context, answer: Answer) {
-        self.away = None;
+    pub(super) fn on_answer(&mut self, cx: &mut Context, answer: Answer) {
+        if let Some(Away { since, .. }) = self.away.take() {
+            cx.executor.counts().count_latency(self.label(), since.elapsed(), 1);
+        }
+        if answer.outcome() == Outcome::Failed {
+            cx.executor.over(self.label()).count(Operation::None, Outcome::Failed);
+        }
         self.begin(answer, cx);
     }
 
     /// There is no room for the work; to be driven then.
-    pub(super) fn on_busy(&mut self, cx: &Context) {
+    pub(super) fn on_busy(&mut self, cx: &mut Context) {
         if let Some(Away { exchange, .. }) = self.away.take() {
             let message = "the server has too much to do; try again";
-            self.begin(exchange.answer(Reply::Error(Error::new(ErrorCode::Busy, message))), cx);
+            let answer = exchange.answer(Reply::Error(Error::new(ErrorCode::Busy, message)));
+            self.begin(answer.counted_by(cx.executor.over(self.label())), cx);
         }
     }
 
     /// Moves bytes and answers requests as far as the stream and fairness allow.
     pub(super) fn drive(&mut self, cx: &mut Context) -> Next {
         // An error of the stream or of a body ends the connection, and nothing else.
+        let answers = self.answers;
         let next = self.try_drive(cx).unwrap_or(Next::Close);
+        self.count(self.answers - answers, cx);
         self.give_back_memory();
         self.update_pace(cx.now);
         next
+    }
+
+    /// Counts what has happened in this turn, when the first byte has told the dialect.
+    fn count(&mut self, answers: u64, cx: &mut Context) {
+        let (label, counts) = (self.label(), cx.executor.counts());
+        counts.count_received(label, mem::take(&mut self.received));
+        counts.count_sent(label, mem::take(&mut self.sent));
+        if answers > 0 {
+            // One look at the clock for all of them.
+            counts.count_latency(label, cx.now.elapsed(), answers);
+        }
     }
 
     /// When to call [`on_deadline`](Connection::on_deadline).
@@ -382,15 +418,18 @@ impl<S: Stream> Connection<S> {
                 let held = self.received_bytes();
                 match self.face.decode(&mut self.input, self.read_closed) {
                     Decoded::Large(exchange, work) => {
-                        self.send_away(exchange, work, held - self.received_bytes());
+                        self.send_away(cx, exchange, work, held - self.received_bytes());
                     }
                     Decoded::Request(exchange, command) => {
+                        cx.executor.over(self.label());
                         match exchange.try_carry_out(command, |command| cx.try_execute(command)) {
                             Attempt::Answered(answer) => self.begin(answer, cx),
-                            Attempt::TooLong(work) => self.send_away(exchange, work, 0),
+                            Attempt::TooLong(work) => self.send_away(cx, exchange, work, 0),
                         }
                     }
-                    Decoded::Answered(answer) => self.begin(answer, cx),
+                    Decoded::Answered(answer) => {
+                        self.begin(answer.counted_by(cx.executor.over(self.label())), cx);
+                    }
                     // A server that stops asks for no more.
                     Decoded::Continue(_) if self.state != State::Open => {}
                     Decoded::Continue(leave) => self.output.extend_from_slice(leave),
@@ -407,8 +446,8 @@ impl<S: Stream> Connection<S> {
         Ok(())
     }
 
-    fn send_away(&mut self, exchange: Exchange, work: Work, bytes: usize) {
-        self.away = Some(Away { exchange, work: Some(work), bytes });
+    fn send_away(&mut self, cx: &Context, exchange: Exchange, work: Work, bytes: usize) {
+        self.away = Some(Away { exchange, work: Some(work), bytes, since: cx.now });
     }
 
     /// Puts the beginning of an answer into the output.
@@ -423,7 +462,7 @@ impl<S: Stream> Connection<S> {
 
     /// Everything received whole has been answered and the server stops: refuses what is incomplete.
     /// Returns false if the connection can be dropped as it is.
-    fn stop_unfinished(&mut self, cx: &Context, answers_before: u64) -> bool {
+    fn stop_unfinished(&mut self, cx: &mut Context, answers_before: u64) -> bool {
         if !self.input.is_empty() || self.face.is_in_body() {
             let message = "the server is shutting down";
             self.refuse(cx, Error::new(ErrorCode::ShuttingDown, message));
@@ -444,6 +483,7 @@ impl<S: Stream> Connection<S> {
             }
             Ok(n) => {
                 self.input.extend_from_slice(&cx.scratch[..n]);
+                self.received += n;
                 self.starved = false;
                 self.pace.moved += n as u64;
                 *budget -= n;
@@ -464,6 +504,7 @@ impl<S: Stream> Connection<S> {
             match self.stream.write(&self.output) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
+                    self.sent += n;
                     self.output.advance(n);
                     self.pace.moved += n as u64;
                 }
@@ -483,7 +524,10 @@ impl<S: Stream> Connection<S> {
         while self.readable {
             match self.stream.read(&mut cx.scratch[..]) {
                 Ok(0) => return Ok(Next::Close),
-                Ok(n) => budget = budget.saturating_sub(n),
+                Ok(n) => {
+                    self.received += n;
+                    budget = budget.saturating_sub(n);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -16,7 +16,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::execute::Executor;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 
 use super::connection::{Connection, Context, Limits, Next};
 use super::face::{Caller, FaceKind};
@@ -154,6 +154,8 @@ struct Client {
     scheduled: Option<Instant>,
     /// None for one that is over the limit and there only to be told so.
     permit: Option<Permit>,
+    /// What it was last counted as.
+    label: metrics::Face,
 }
 
 /// What only the accepting loop has.
@@ -288,6 +290,7 @@ impl EventLoop {
     }
 
     fn begin_turn(&mut self) {
+        self.cx.executor.counts().count_turn();
         self.cx.now = Instant::now();
         if self.cx.now >= self.date_due {
             self.cx.date = httpdate::fmt_http_date(SystemTime::now());
@@ -371,6 +374,7 @@ impl EventLoop {
         });
         match inserted {
             Ok(token) => {
+                self.cx.executor.counts().count_begun(kind.label());
                 self.enqueue(token);
                 Some(token)
             }
@@ -391,7 +395,8 @@ impl EventLoop {
                 if !listener.is_due(self.cx.now) {
                     break;
                 }
-                let accepted = listener.accept(self.cx.now, &self.cx.date);
+                let counts = self.cx.executor.counts();
+                let accepted = listener.accept(self.cx.now, &self.cx.date, counts);
                 let Some((stream, address)) = accepted else { break };
                 let caller = Caller { id: acceptor.next_id, address };
                 acceptor.next_id += 1;
@@ -415,6 +420,7 @@ impl EventLoop {
             log::debug!("{}: {error}", caller.address);
         }
         let Some(permit) = self.lifecycle.admit(acceptor.max_connections) else {
+            self.cx.executor.counts().count_refused();
             if acceptor.refused == MAX_REFUSED {
                 turn_away(&mut stream, kind, &self.cx.date);
             } else if let Some(client) = self.own(stream, caller, kind, None) {
@@ -428,6 +434,7 @@ impl EventLoop {
             }
             return;
         };
+        self.cx.executor.counts().count_accepted();
         let mailboxes = &self.lifecycle.mailboxes;
         acceptor.next = (acceptor.next + 1) % mailboxes.len();
         let mut incoming = Incoming { stream, caller, kind, permit };
@@ -482,6 +489,7 @@ impl EventLoop {
         let deadline = client.connection.deadline(&cx.limits);
         timers.schedule(token, deadline, &mut client.scheduled);
         client.charge(&cx.buffered);
+        client.count(cx.executor.counts());
         match next {
             Next::Wait | Next::Close => {}
             Next::Again => self.enqueue(token),
@@ -499,7 +507,7 @@ impl EventLoop {
         let Some(client) = self.clients.get_mut(token) else { return };
         let Some(work) = client.connection.take_work() else { return };
         if self.helpers.submit(work, token, self.reply_to.clone()).is_err() {
-            client.connection.on_busy(&self.cx);
+            client.connection.on_busy(&mut self.cx);
             self.enqueue(token);
         }
     }
@@ -509,6 +517,7 @@ impl EventLoop {
             // Relaxed: as in `Client::charge`.
             self.cx.buffered.fetch_sub(client.buffered, Ordering::Relaxed);
             self.timers.cancel(token, &mut client.scheduled);
+            self.cx.executor.counts().count_ended(client.label);
             if let (None, Some(acceptor)) = (&client.permit, &mut self.acceptor) {
                 acceptor.refused -= 1;
             }
@@ -564,7 +573,26 @@ impl EventLoop {
 
 impl Client {
     fn new(connection: Connection<TcpStream>, permit: Option<Permit>) -> Client {
-        Client { connection, queued: false, paused: false, buffered: 0, scheduled: None, permit }
+        let label = connection.label();
+        Client {
+            connection,
+            queued: false,
+            paused: false,
+            buffered: 0,
+            scheduled: None,
+            permit,
+            label,
+        }
+    }
+
+    /// Counts it as what it has turned out to be.
+    fn count(&mut self, counts: &mut metrics::Shard) {
+        let label = self.connection.label();
+        if label != self.label {
+            counts.count_ended(self.label);
+            counts.count_begun(label);
+            self.label = label;
+        }
     }
 
     /// Brings this client's share of what is buffered over all connections up to date.

@@ -8,8 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::{Buf, Bytes, BytesMut};
 use rouille::Response;
 
-use crate::command::{Command, Error, ErrorCode, Reply};
+use crate::command::{Command, Error, ErrorCode, Operation, Outcome, Reply};
 use crate::execute::Executor;
+use crate::metrics;
 use crate::rest::{self, Presentation};
 use crate::session::{Dialect, Session};
 use crate::wire::resp::{self, Meaning};
@@ -30,6 +31,16 @@ pub(super) enum FaceKind {
     Socket,
     /// HTTP.
     Http,
+}
+
+impl FaceKind {
+    /// What the traffic of a new connection is counted as.
+    pub(super) fn label(self) -> metrics::Face {
+        match self {
+            FaceKind::Socket => metrics::Face::Undecided,
+            FaceKind::Http => metrics::Face::Http,
+        }
+    }
 }
 
 /// Whose a connection is.
@@ -91,6 +102,16 @@ impl Face {
                 peer: caller.address,
                 max_body_bytes: max_request_bytes,
             },
+        }
+    }
+
+    /// What its traffic is counted as.
+    pub(super) fn label(&self) -> metrics::Face {
+        match self {
+            Face::Socket { .. } => metrics::Face::Undecided,
+            Face::Lines { .. } => metrics::Face::Json,
+            Face::Resp { .. } => metrics::Face::Resp,
+            Face::Http { .. } => metrics::Face::Http,
         }
     }
 
@@ -196,13 +217,14 @@ fn decode_line(decoder: &mut lines::Decoder, input: &mut BytesMut, at_end: bool)
 
 /// Parses a line and does what it asks for.
 fn carry_out_line(line: &[u8], executor: &mut Executor) -> Answer {
+    let executor = executor.over(metrics::Face::Json);
     match lines::parse(line) {
         (shape, Ok(lines::Request::Command(command))) => {
             Answer::Line(shape, executor.execute(command))
         }
         // Without a token everybody is let in.
-        (shape, Ok(lines::Request::Auth { .. })) => Answer::Admitted(shape),
-        (shape, Err(error)) => Answer::Line(shape, Reply::Error(error)),
+        (shape, Ok(lines::Request::Auth { .. })) => Answer::Admitted(shape).counted_by(executor),
+        (shape, Err(error)) => Answer::Line(shape, Reply::Error(error)).counted_by(executor),
     }
 }
 
@@ -215,7 +237,7 @@ fn decode_resp(
         resp::Decoded::Incomplete => return Decoded::Incomplete,
         resp::Decoded::Request(request) => request,
         resp::Decoded::Malformed(error) => {
-            return Decoded::Answered(Answer::Ready { bytes: error.reply(), closes: true });
+            return Decoded::Answered(Answer::ready(error.reply(), true));
         }
     };
     match resp::interpret(request, session) {
@@ -227,20 +249,22 @@ fn decode_resp(
                 Box::new(move |executor| exchange.guard(|| carry_out_resp(&unparsed, executor))),
             )
         }
-        Meaning::Reply(bytes) => Decoded::Answered(Answer::Ready { bytes, closes: false }),
-        Meaning::LastReply(bytes) => Decoded::Answered(Answer::Ready { bytes, closes: true }),
+        Meaning::Reply(bytes) => Decoded::Answered(Answer::ready(bytes, false)),
+        Meaning::LastReply(bytes) => Decoded::Answered(Answer::ready(bytes, true)),
         Meaning::Http => {
             log::debug!("{}: HTTP was sent to the socket listener", session.peer);
-            Decoded::Answered(Answer::Nothing)
+            let outcome = Outcome::Refused(ErrorCode::BadRequest);
+            Decoded::Answered(Answer::Ready { bytes: Bytes::new(), closes: true, outcome })
         }
     }
 }
 
 /// Parses a request and does what it asks for.
 fn carry_out_resp(unparsed: &resp::Unparsed, executor: &mut Executor) -> Answer {
+    let executor = executor.over(metrics::Face::Resp);
     match unparsed.parse() {
         Ok((form, command)) => Answer::Resp(form, executor.execute(command)),
-        Err(bytes) => Answer::Ready { bytes, closes: false },
+        Err(bytes) => Answer::ready(bytes, false).counted_by(executor),
     }
 }
 
@@ -255,11 +279,12 @@ fn route(request: http::Request, peer: SocketAddr, max_body_bytes: usize) -> Dec
     if is_large {
         let guarded = asked.clone();
         let work = move |executor: &mut Executor| {
+            let executor = executor.over(metrics::Face::Http);
             guarded.guard(|| match rest::parse(&request, max_body_bytes) {
                 Ok((presentation, command)) => {
                     Exchange::Http(exchange, presentation).answer(executor.execute(command))
                 }
-                Err(response) => Answer::Response(exchange, response),
+                Err(response) => Answer::Response(exchange, response).counted_by(executor),
             })
         };
         return Decoded::Large(asked, Box::new(work));
@@ -294,6 +319,7 @@ impl Exchange {
             Err(command) => {
                 let exchange = self.clone();
                 Attempt::TooLong(Box::new(move |executor| {
+                    let executor = executor.over(exchange.label());
                     exchange.guard(|| exchange.answer(executor.execute(command)))
                 }))
             }
@@ -315,6 +341,15 @@ impl Exchange {
                 }
             })
         })
+    }
+
+    /// What its traffic is counted as.
+    fn label(&self) -> metrics::Face {
+        match self {
+            Exchange::Line(_) => metrics::Face::Json,
+            Exchange::Resp(_) => metrics::Face::Resp,
+            Exchange::Http(..) => metrics::Face::Http,
+        }
     }
 
     /// The answer that shows this reply.
@@ -354,10 +389,11 @@ pub(super) enum Answer {
     /// To a client that has proved that it may come in.
     Admitted(lines::Shape),
     Resp(resp::Form, Reply),
-    /// The bytes of the answer, and whether the connection ends after it.
+    /// The bytes of the answer, whether the connection ends after it, and what it says.
     Ready {
         bytes: Bytes,
         closes: bool,
+        outcome: Outcome,
     },
     /// To a first byte that starts no dialect: the one `bad_json` after which there is nothing to say.
     UnknownDialect(Error),
@@ -375,6 +411,30 @@ pub(super) struct Written {
 }
 
 impl Answer {
+    /// A reply of RESP that is there already.
+    fn ready(bytes: Bytes, closes: bool) -> Answer {
+        let outcome = resp::refusal_in(&bytes).map_or(Outcome::Done, Outcome::Refused);
+        Answer::Ready { bytes, closes, outcome }
+    }
+
+    /// What became of the request.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Answer::Line(_, reply) | Answer::Resp(_, reply) => reply.outcome(),
+            Answer::Ready { outcome, .. } => *outcome,
+            Answer::Admitted(_) => Outcome::Done,
+            Answer::UnknownDialect(error) => Outcome::Refused(error.code),
+            Answer::Response(_, response) => outcome_of_status(response.status_code),
+            Answer::Nothing => Outcome::Failed,
+        }
+    }
+
+    /// The same answer, to a request that meant no command.
+    pub(super) fn counted_by(self, executor: &mut Executor) -> Answer {
+        executor.count(Operation::None, self.outcome());
+        self
+    }
+
     /// Writes the beginning, or all, to `output`. `date` is the time as HTTP writes it.
     pub(super) fn write(self, date: &str, output: &mut BytesMut) -> Written {
         match self {
@@ -392,11 +452,13 @@ impl Answer {
                 let integers = resp::encode(reply, form, output);
                 Written { body: integers.map(|i| Body::new(i, Frames::None)), closes }
             }
-            Answer::Ready { bytes, closes } if bytes.len() <= MAX_COPIED_BYTES => {
+            Answer::Ready { bytes, closes, .. } if bytes.len() <= MAX_COPIED_BYTES => {
                 output.extend_from_slice(&bytes);
                 Written { body: None, closes }
             }
-            Answer::Ready { bytes, closes } => Written { body: Some(Body::held(bytes)), closes },
+            Answer::Ready { bytes, closes, .. } => {
+                Written { body: Some(Body::held(bytes)), closes }
+            }
             Answer::UnknownDialect(error) => {
                 lines::encode(Reply::Error(error), &lines::Shape::PLAIN, output);
                 Written { body: None, closes: true }
@@ -407,6 +469,20 @@ impl Answer {
             Answer::Nothing => Written { body: None, closes: true },
         }
     }
+}
+
+/// What HTTP calls by more names than other faces.
+fn outcome_of_status(status: u16) -> Outcome {
+    Outcome::Refused(match status {
+        ..400 => return Outcome::Done,
+        404 | 405 => ErrorCode::UnknownOp,
+        408 => ErrorCode::Timeout,
+        413 | 414 | 431 => ErrorCode::TooLarge,
+        500 => return Outcome::Failed,
+        503 => ErrorCode::Busy,
+        507 => ErrorCode::Full,
+        _ => ErrorCode::BadRequest,
+    })
 }
 
 fn write_response(

@@ -10,6 +10,7 @@ use mio::net::{TcpListener, TcpStream};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::command::{Error, ErrorCode};
+use crate::metrics::Shard;
 
 use super::face::{Caller, Face, FaceKind};
 
@@ -63,7 +64,12 @@ impl Listener {
     }
 
     /// The next connection, or none for now. `date` is the time as HTTP writes it.
-    pub(super) fn accept(&mut self, now: Instant, date: &str) -> Option<(TcpStream, SocketAddr)> {
+    pub(super) fn accept(
+        &mut self,
+        now: Instant,
+        date: &str,
+        counts: &mut Shard,
+    ) -> Option<(TcpStream, SocketAddr)> {
         self.retry_at = None;
         loop {
             match self.socket.accept() {
@@ -77,7 +83,7 @@ impl Listener {
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
                     _ => {
                         log::warn!("cannot accept connections: {error}");
-                        self.turn_some_away(date);
+                        self.turn_some_away(date, counts);
                         self.retry_at = Some(now + RETRY_AFTER);
                         return None;
                     }
@@ -88,12 +94,13 @@ impl Listener {
 
     /// Accepts and closes some of those who wait, with the spare descriptor: better a clear word now
     /// than none for as long as the others stay.
-    fn turn_some_away(&mut self, date: &str) {
+    fn turn_some_away(&mut self, date: &str, counts: &mut Shard) {
         for _ in 0..TURNED_AWAY_AT_ONCE {
             if self.spare.take().is_none() {
                 break;
             }
             if let Ok((mut stream, _)) = self.socket.accept() {
+                counts.count_refused();
                 turn_away(&mut stream, self.kind, date);
             }
             self.spare = open_spare();

@@ -15,6 +15,7 @@
 //! ```
 
 mod accept;
+mod exposition;
 mod problem;
 mod query;
 mod records;

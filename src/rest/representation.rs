@@ -219,7 +219,7 @@ pub(super) fn text(text: &'static str) -> Response {
     with_type(200, "text/plain; charset=utf-8", ResponseBody::from_data(text))
 }
 
-fn with_type(status: u16, content_type: &'static str, body: ResponseBody) -> Response {
+pub(super) fn with_type(status: u16, content_type: &'static str, body: ResponseBody) -> Response {
     Response {
         status_code: status,
         headers: vec![("Content-Type".into(), content_type.into())],

@@ -6,7 +6,7 @@ use crate::command::{Command, End, Error, Reply};
 use crate::json::Numbers;
 
 use super::query::Query;
-use super::{ArrayForm, problem, representation};
+use super::{ArrayForm, exposition, problem, representation};
 
 /// What `GET /` answers.
 const PAGE: &str = include_str!("page.txt");
@@ -33,6 +33,7 @@ enum Route {
     GetHistogram,
     PostPop,
     GetStats,
+    GetMetrics,
 }
 
 #[expect(clippy::question_mark, reason = "the macro's expansion")]
@@ -54,6 +55,7 @@ fn route(request: &Request) -> Option<Route> {
         (GET) ["/array/histogram"] => { Some(Route::GetHistogram) },
         (POST) ["/array/pop"] => { Some(Route::PostPop) },
         (GET) ["/stats"] => { Some(Route::GetStats) },
+        (GET) ["/metrics"] => { Some(Route::GetMetrics) },
         // The names of the classic exercise.
         (GET) ["/get_array"] => { Some(Route::GetArray) },
         (POST) ["/add_value"] => { Some(Route::PostArray) },
@@ -73,6 +75,8 @@ pub enum Presentation {
     Array(ArrayForm),
     /// As the word `ok`.
     Health,
+    /// As text for Prometheus.
+    Exposition,
 }
 
 impl Presentation {
@@ -113,6 +117,7 @@ pub fn parse(
         Route::DeleteArray => (Presentation::OBJECT, query.take_removal()?),
         Route::GetCount => (Presentation::OBJECT, Command::Count(query.take_bounds()?)),
         Route::GetStats => (Presentation::OBJECT, Command::Stats),
+        Route::GetMetrics => (Presentation::Exposition, Command::Metrics),
         Route::GetRank(value) => showing(&mut query, Command::Rank { value: integer(&value)? })?,
         Route::GetAt(index) => showing(&mut query, Command::At { index: integer(&index)? })?,
         Route::GetExtreme(end) => showing(&mut query, Command::Extreme(end))?,
@@ -166,11 +171,14 @@ pub fn respond(presentation: &Presentation, reply: Reply) -> Response {
         (_, Reply::Error(error)) => problem::of_error(&error),
         (_, Reply::At { index, value: None }) => problem::of_error(&Error::out_of_range(index)),
         (Presentation::Health, _) => representation::text("ok\n"),
+        (Presentation::Exposition, Reply::Stats(stats)) => exposition::respond(&stats),
         (Presentation::Array(form), Reply::Array { count, shown, values, version }) => {
             form.respond(count, shown, values, version)
         }
         (Presentation::Created(numbers), reply) => representation::object(201, reply, *numbers),
         (Presentation::Object(numbers), reply) => representation::object(200, reply, *numbers),
-        (Presentation::Array(_), reply) => representation::object(200, reply, Numbers::Plain),
+        (Presentation::Array(_) | Presentation::Exposition, reply) => {
+            representation::object(200, reply, Numbers::Plain)
+        }
     }
 }

@@ -20,6 +20,7 @@ mod table;
 pub use self::decoder::{Decoded, Decoder, ProtocolError};
 pub use self::encode::Integers;
 pub use self::meaning::{MAX_PARSED_BYTES, Meaning, Unparsed, interpret};
+pub use self::refusal::refusal_in;
 pub use self::reply::{Form, encode};
 pub use self::request::{Arguments, Request};
 

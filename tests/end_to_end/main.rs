@@ -5,6 +5,7 @@ mod hostile;
 mod http_client;
 mod lifecycle;
 mod loadtest;
+mod metrics;
 mod parity;
 mod resp;
 mod resp_client;

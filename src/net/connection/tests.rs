@@ -298,7 +298,7 @@ impl Peer {
             Next::Work => {
                 let work = self.connection.take_work().expect("there is work");
                 let answer = work(&mut self.cx.executor);
-                self.connection.on_answer(&self.cx, answer);
+                self.connection.on_answer(&mut self.cx, answer);
                 Next::Again
             }
             next => next,

@@ -73,6 +73,18 @@ impl From<Error> for Refusal {
     }
 }
 
+/// Which refusal this reply is, as other faces call it; none if it is no error. O(1).
+pub fn refusal_in(reply: &[u8]) -> Option<ErrorCode> {
+    let text = reply.strip_prefix(b"-")?;
+    Some(if text.starts_with(b"ERR unknown ") {
+        ErrorCode::UnknownOp
+    } else if text.starts_with(b"ERR Protocol error: too big request") {
+        ErrorCode::TooLarge
+    } else {
+        ErrorCode::BadRequest
+    })
+}
+
 fn quoted(name: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(&name[..name.len().min(MAX_QUOTED_BYTES)])
 }

@@ -670,6 +670,7 @@ fn info_has_the_sections_that_are_asked_for() {
             values_removed: 9,
             memory_bytes: Some(4096),
             tiers: vec![Tier { kind: "memtable", entries: 3 }],
+            ..Stats::default()
         }))
     };
     let info = |line: &str| {

@@ -129,7 +129,7 @@ fn what_is_held_of_a_body_is_counted_until_it_is_done_or_given_up() {
         assert!(peer.connection.buffered_bytes() >= 2 * half, "{fields}");
         let work = peer.connection.take_work().expect("there is work");
         let answer = work(&mut peer.cx.executor);
-        peer.connection.on_answer(&peer.cx, answer);
+        peer.connection.on_answer(&mut peer.cx, answer);
         peer.run();
         assert_eq!(peer.connection.buffered_bytes(), 0, "{fields}");
 
@@ -174,7 +174,7 @@ fn a_request_that_meets_a_defect_is_answered_500_and_the_last_one() {
             exchange.is_head = method == "HEAD";
         }
         let answer = defective(&mut peer);
-        peer.connection.on_answer(&peer.cx, answer);
+        peer.connection.on_answer(&mut peer.cx, answer);
         assert_eq!(peer.run(), Next::Wait);
         let received = peer.received();
         let (before, problem) = received.split_once("HTTP/1.1 500 ").expect("there is an answer");
@@ -196,7 +196,7 @@ fn a_line_that_meets_a_defect_closes_the_connection_after_what_came_before() {
     peer.arrive(&clear_and_count(FaceKind::Socket));
     assert_eq!(peer.connection.drive(&mut peer.cx), Next::Work);
     let answer = defective(&mut peer);
-    peer.connection.on_answer(&peer.cx, answer);
+    peer.connection.on_answer(&mut peer.cx, answer);
     assert_eq!(peer.run(), Next::Wait);
     assert_eq!(peer.received(), PONG);
     assert!(peer.is_shut());

@@ -151,7 +151,7 @@ fn large_requests_are_handed_out_and_what_is_behind_them_waits() {
         assert_eq!(peer.connection.drive(&mut peer.cx), Next::Wait);
         assert_eq!(peer.received(), "", "nothing overtakes it");
         let answer = work(&mut peer.cx.executor);
-        peer.connection.on_answer(&peer.cx, answer);
+        peer.connection.on_answer(&mut peer.cx, answer);
         assert_eq!(peer.run(), Next::Wait);
         assert_eq!(peer.received(), format!("{expected}+PONG\r\n"));
     }
@@ -164,7 +164,7 @@ fn work_without_room_is_refused_and_the_connection_goes_on() {
     peer.arrive(b"CLEAR\r\nCOUNT\r\n");
     assert_eq!(peer.connection.drive(&mut peer.cx), Next::Work);
     assert!(peer.connection.take_work().is_some());
-    peer.connection.on_busy(&peer.cx);
+    peer.connection.on_busy(&mut peer.cx);
     assert_eq!(peer.run(), Next::Wait);
     assert_eq!(peer.received(), "-BUSY the server has too much to do; try again\r\n:2\r\n");
 }
@@ -189,7 +189,7 @@ fn a_defect_ends_the_connection_without_an_answer() {
     let exchange = &peer.connection.away.as_ref().expect("there is work").exchange;
     let attempt = exchange.try_carry_out(Command::Clear, |_| panic!("on purpose"));
     let Attempt::Answered(answer) = attempt else { panic!("it is over") };
-    peer.connection.on_answer(&peer.cx, answer);
+    peer.connection.on_answer(&mut peer.cx, answer);
     assert_eq!(peer.run(), Next::Wait);
     assert_eq!((peer.received(), peer.is_shut()), (String::new(), true));
 }

@@ -16,7 +16,7 @@ fn slow_work_is_handed_out_and_what_is_behind_it_waits() {
         assert_eq!(peer.connection.drive(&mut peer.cx), Next::Wait, "the answer is waited for");
         assert_eq!(peer.received(), "", "nothing overtakes it");
         let answer = work(&mut peer.cx.executor);
-        peer.connection.on_answer(&peer.cx, answer);
+        peer.connection.on_answer(&mut peer.cx, answer);
         peer.run();
         let received = peer.received();
         let (removed, count) = (received.find("{\"removed\":2}"), received.find("{\"count\":0}"));
@@ -41,7 +41,7 @@ fn a_removal_behind_another_one_is_handed_out() {
         let work = peer.connection.take_work().expect("there is work");
         drop(others_turn);
         let answer = work(&mut peer.cx.executor);
-        peer.connection.on_answer(&peer.cx, answer);
+        peer.connection.on_answer(&mut peer.cx, answer);
         assert_eq!(peer.run(), Next::Wait);
         assert!(peer.received().contains(popped), "{}", peer.received());
 
@@ -61,7 +61,7 @@ fn work_without_room_is_refused_and_the_connection_goes_on() {
         peer.arrive(&clear_and_count(kind));
         assert_eq!(peer.connection.drive(&mut peer.cx), Next::Work);
         assert!(peer.connection.take_work().is_some());
-        peer.connection.on_busy(&peer.cx);
+        peer.connection.on_busy(&mut peer.cx);
         assert_eq!(peer.run(), Next::Wait);
         let received = peer.received();
         assert!(received.contains(busy) && received.contains("{\"count\":2}"), "{received}");
