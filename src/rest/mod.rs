@@ -15,6 +15,7 @@
 //! ```
 
 mod accept;
+mod description;
 mod exposition;
 mod problem;
 mod query;

@@ -6,7 +6,7 @@ use crate::command::{Command, End, Error, Reply};
 use crate::json::Numbers;
 
 use super::query::Query;
-use super::{ArrayForm, exposition, problem, representation};
+use super::{ArrayForm, description, exposition, problem, representation};
 
 /// What `GET /` answers.
 const PAGE: &str = include_str!("page.txt");
@@ -34,6 +34,7 @@ enum Route {
     PostPop,
     GetStats,
     GetMetrics,
+    Description,
 }
 
 #[expect(clippy::question_mark, reason = "the macro's expansion")]
@@ -56,6 +57,7 @@ fn route(request: &Request) -> Option<Route> {
         (POST) ["/array/pop"] => { Some(Route::PostPop) },
         (GET) ["/stats"] => { Some(Route::GetStats) },
         (GET) ["/metrics"] => { Some(Route::GetMetrics) },
+        (GET) ["/openapi.json"] => { Some(Route::Description) },
         // The names of the classic exercise.
         (GET) ["/get_array"] => { Some(Route::GetArray) },
         (POST) ["/add_value"] => { Some(Route::PostArray) },
@@ -102,6 +104,9 @@ pub fn parse(
     let asked = match route {
         Route::Page => return Err(query.finish().err().unwrap_or(representation::text(PAGE))),
         Route::Livez => return Err(query.finish().err().unwrap_or(representation::text("ok\n"))),
+        Route::Description => {
+            return Err(query.finish().err().unwrap_or_else(description::respond));
+        }
         Route::Readyz => (Presentation::Health, Command::Ready),
         Route::GetArray => {
             let selection = query.take_selection()?;
