@@ -46,6 +46,8 @@ fn both_transports_give_the_same_answers() {
         ("GET", "/array/pop?end=max", ""),
         ("GET", "/livez", ""),
         ("GET", "/readyz", ""),
+        ("GET", "/openapi.json", ""),
+        ("GET", "/openapi.json?x", ""),
         ("GET", "/array?limit=nothing", ""),
         ("POST", "/array", "[1,2.5]"),
         ("POST", "/array", "x"),
