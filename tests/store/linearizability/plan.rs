@@ -79,7 +79,7 @@ const DRAWS: [(u32, Draw); 16] = [
     (6, |_| Operation::Pop(End::Max)),
     (4, |input| Operation::PopMany(End::Min, input.number())),
     (4, |input| Operation::PopMany(End::Max, input.number())),
-    (4, |_| Operation::Clear),
+    (6, |_| Operation::Clear),
     (4, |_| Operation::Len),
     (2, |input| Operation::Rank(input.value())),
     (2, |input| Operation::At(input.number())),
