@@ -30,8 +30,9 @@ const BATCHES: usize = 250;
 /// The size of one batch among them: more than the store puts into a memtable.
 const BULK: usize = 5000;
 
-/// Those who clear do so when there are this many elements, so that the others have something to see.
-const CLEARED_AT: usize = 2000;
+/// Those who clear do so when there are up to this many elements, so that the others have something to
+/// see.
+const CLEARED_AT: usize = 1000;
 
 /// The most elements that are popped at once. Enough for the store to do it in another way.
 const MAX_POPPED: usize = 2000;
@@ -213,8 +214,9 @@ impl Books<'_> {
     }
 
     fn clear(&self) {
+        let mut rng = self.rng();
         while self.is_open() {
-            if self.set.len() >= CLEARED_AT {
+            if self.set.len() >= rng.random_range(1..=CLEARED_AT) {
                 self.count_removed(self.set.clear());
             }
             thread::yield_now();
