@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const PIECE: usize = 2 * CHUNK_LEN;
 
 /// Entries of a merge after which the compactor looks whether a memtable has been sealed: a tenth of
 /// a millisecond.
-const LOOK_EVERY: usize = 1 << 14;
+const LOOK_EVERY: usize = if cfg!(test) { 4 } else { 1 << 14 };
 
 /// Runs are merged with the next larger one unless it has more entries than this many times what there
 /// is of smaller ones. A larger ratio means fewer runs to read and more merging.
@@ -50,7 +50,7 @@ const SLACK: usize = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     stop: AtomicBool,
-    thread: Mutex<Option<Thread>>,
+    thread: OnceLock<Thread>,
     tidy: Mutex<Tidy>,
     tidied: Condvar,
 }
@@ -66,14 +66,14 @@ impl Requests {
     /// Has the compactor look for work. It looks by itself while there is any: this is for the first
     /// entry of a memtable, and for a full one.
     pub(crate) fn wake(&self) {
-        if let Some(thread) = &*lock(&self.thread) {
+        if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
     }
 
     /// Ends the compactor's thread.
     pub(crate) fn stop(&self) {
-        // Relaxed: nothing is handed over.
+        // Relaxed: nothing is handed over. Read in `stopped`, after the thread was unparked.
         self.stop.store(true, Ordering::Relaxed);
         self.wake();
     }
@@ -101,6 +101,7 @@ impl Requests {
     }
 
     fn stopped(&self) -> bool {
+        // Relaxed: as in `stop`.
         self.stop.load(Ordering::Relaxed)
     }
 }
@@ -127,7 +128,7 @@ pub(crate) fn start(protocol: Arc<Protocol<Native>>, requests: Arc<Requests>, re
         .name("sortd-compactor".into())
         .spawn(move || compactor.run())
         .expect("the system can start the compactor thread");
-    *lock(&requests.thread) = Some(handle.thread().clone());
+    requests.thread.set(handle.thread().clone()).expect("a set has one compactor");
 }
 
 struct Compactor {
@@ -238,8 +239,7 @@ impl Compactor {
         }
         self.earn(QUIET_CREDIT);
         if active > 0 {
-            let fresh = Arc::new(Memtable::new(self.reaper.clone()));
-            self.protocol.seal(view, fresh);
+            self.seal_active(view);
             return Next::Again;
         }
         let merge = Merge::new(&view.generation, contents.runs.clone());
@@ -251,6 +251,14 @@ impl Compactor {
         Next::Again
     }
 
+    /// Seals the view's active memtable, if it has any entries. Whether that is done.
+    fn seal_active(&self, view: &Arc<View<Native>>) -> bool {
+        view.active.reserved() == 0 || {
+            let fresh = Arc::new(Memtable::new(self.reaper.clone()));
+            self.protocol.seal(view, fresh)
+        }
+    }
+
     fn earn(&self, entries: usize) {
         self.credit.set(self.credit.get().saturating_add(entries));
     }
@@ -258,15 +266,8 @@ impl Compactor {
     /// Makes all there is into one run, now.
     fn tidy(&mut self) {
         self.merges.clear();
-        let view = self.protocol.view_held();
-        if view.active.reserved() > 0 {
-            // If this fails somebody else has replaced the view: so did a writer, who sealed it, or
-            // a change of contents, after which there is another view to try with.
-            let fresh = Arc::new(Memtable::new(self.reaper.clone()));
-            if !self.protocol.seal(&view, fresh) {
-                return self.tidy();
-            }
-        }
+        // It fails when somebody else has replaced the view meanwhile, perhaps not by sealing.
+        while !self.seal_active(&self.protocol.view_held()) {}
         self.drain_sealed();
         let view = self.protocol.view_held();
         let contents = view.contents(&self.protocol.slots);

@@ -95,7 +95,7 @@ impl Snapshot {
     /// What tells this state of the set from its others: two snapshots with different elements never
     /// share it. (Two with the same elements may not share it either.)
     ///
-    /// The first part is the number of clears before it, the second one grows with every change.
+    /// The first part is another one after each clear, the second one grows with every change in between.
     pub fn version(&self) -> (u64, u64) {
         let Moment { view, committed } = &self.inner.moment;
         (view.generation.id(), committed.entries() + view.settled().edits)
